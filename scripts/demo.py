@@ -1,0 +1,127 @@
+"""Drive the real window through the main job: open, denoise, super-resolve, read a spectrum."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+from napari_deeper import DeeperError, RamanCube, write
+from napari_deeper.plugin.canvas import current_cube
+from napari_deeper.plugin.layers import cube_from_layer, cube_layers
+from napari_deeper.plugin.widgets.enhance import EnhanceWidget
+from napari_deeper.plugin.widgets.workspace import open_docks
+from napari_deeper.processing.bands import band_mean
+
+PLUGIN = "napari-deeper"
+BAND = (1440.0, 1460.0)
+
+
+def main() -> int:
+    """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "cube", nargs="?", type=Path, help="your own cube; default: the sample cell"
+    )
+    parser.add_argument("--output", type=Path, help="write the results here and close the window")
+    parser.add_argument("--size", default="1600x1000", help="window size (default 1600x1000)")
+    parser.add_argument("--theme", default="dark", choices=("dark", "light"))
+    arguments = parser.parse_args()
+    viewer = napari.Viewer(title="napari-deeper demo", show_welcome_screen=False)
+    viewer.theme = arguments.theme
+    width, height = (int(n) for n in arguments.size.split("x"))
+    viewer.window._qt_window.resize(width, height)
+    try:
+        enhance = show(viewer, arguments.cube)
+    except DeeperError as error:
+        print(error, file=sys.stderr)
+        viewer.close()
+        return 1
+    if enhance.failure:
+        print(enhance.failure, file=sys.stderr)
+        viewer.close()
+        return 1
+    if arguments.output is None:
+        napari.run()
+        return 0
+    settle(1.0)
+    leave(viewer, arguments.output, with_target=arguments.cube is None)
+    viewer.close()
+    return 0
+
+
+def show(viewer: napari.Viewer, path: Path | None) -> EnhanceWidget:
+    """Open the cube and the docks, enhance, and read the spectrum of the strongest 1450 cm-1 pixel."""
+    if path is None:
+        viewer.open_sample(PLUGIN, "simulated_high_snr")
+        viewer.open_sample(PLUGIN, "simulated_low_snr")
+    else:
+        viewer.open(str(path), plugin=PLUGIN)
+    source = cube_layers(viewer.layers)[-1]
+    viewer.layers.selection.active = source
+    enhance, spectra = open_docks(viewer)
+    settle(0.5)
+    enhance.denoise_on.setChecked(True)
+    enhance.super_resolve_on.setChecked(True)
+    enhance.super_resolve_form.set_field("scale", 2)
+    enhance.comparators["savgol"].setChecked(True)
+    enhance.comparators["bicubic"].setChecked(True)
+    settle(0.2)
+    enhance.run()
+    while enhance.running:
+        settle(0.05)
+    if enhance.failure:
+        return enhance
+    viewer.layers.selection.active = cube_layers(viewer.layers)[-1]
+    spectra.pin(brightest_place(cube_from_layer(source)))
+    spectra.every.setChecked(True)
+    spectra.heatmap.setChecked(True)
+    viewer.canvas.grid.enabled = False
+    viewer.reset_view()
+    return enhance
+
+
+def brightest_place(cube: RamanCube) -> tuple[float, float]:
+    """Return the place (y, x), in the cube's length unit, of the strongest 1450 cm-1 pixel."""
+    axis = cube.wavenumber
+    band = BAND if axis[0] <= BAND[0] and axis[-1] >= BAND[1] else (axis[0], axis[-1])
+    heatmap = band_mean(cube.intensity, axis, *band)
+    pixel = np.unravel_index(int(heatmap.argmax()), heatmap.shape)
+    y, x = (o + float(i) * s for o, i, s in zip(cube.origin, pixel, cube.spacing, strict=True))
+    return y, x
+
+
+def settle(seconds: float) -> None:
+    """Let the window work for a while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def leave(viewer: napari.Viewer, folder: Path, *, with_target: bool) -> None:
+    """Write the screenshot, the cubes and the table, and say where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer.screenshot(str(folder / "window.png"), canvas_only=False, flash=False)
+    current = current_cube(viewer)
+    assert current is not None
+    cubes = [cube_from_layer(layer) for layer in cube_layers(viewer.layers)]
+    for cube in cubes:
+        if cube.provenance and cube.provenance[-1].verb in ("denoise", "super-resolve"):
+            stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in cube.name)
+            write(cube, folder / f"{stem}.npz", overwrite=True)
+    table = metrics_table(cubes, with_target=with_target)
+    (folder / "metrics.md").write_text(table, encoding="utf-8")
+    print(table)
+    print(f"Screenshot, cubes and metrics are in {folder.resolve()}:")
+    for path in sorted(folder.iterdir()):
+        print(f"  {path.name}  ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

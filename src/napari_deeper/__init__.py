@@ -1,0 +1,57 @@
+"""Denoise and super-resolve hyperspectral Raman images.
+
+The public names load on first use, so that importing the package loads neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_deeper.engine.denoise import DenoiseParams, denoise
+    from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.io.read import read
+    from napari_deeper.io.write import write
+    from napari_deeper.spectra.axis import wavenumber_from_nm
+    from napari_deeper.spectra.cube import RamanCube
+    from napari_deeper.spectra.errors import DeeperError
+    from napari_deeper.spectra.progress import Progress
+
+_HOME = {
+    "DeeperError": "spectra.errors",
+    "DenoiseParams": "engine.denoise",
+    "Progress": "spectra.progress",
+    "RamanCube": "spectra.cube",
+    "SuperResolveParams": "engine.super_resolve",
+    "denoise": "engine.denoise",
+    "read": "io.read",
+    "super_resolve": "engine.super_resolve",
+    "wavenumber_from_nm": "spectra.axis",
+    "write": "io.write",
+}
+
+__all__ = [
+    "DeeperError",
+    "DenoiseParams",
+    "Progress",
+    "RamanCube",
+    "SuperResolveParams",
+    "denoise",
+    "read",
+    "super_resolve",
+    "wavenumber_from_nm",
+    "write",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("napari-deeper")
+    if name not in _HOME:
+        raise AttributeError(f"module 'napari_deeper' has no attribute '{name}'")
+    return getattr(import_module(f"napari_deeper.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])

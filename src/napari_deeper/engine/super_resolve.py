@@ -1,0 +1,195 @@
+"""Super-resolve a cube: estimate the pixels between the measured ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.engine.device import DeviceSetting
+from napari_deeper.processing.interpolation import upsample
+from napari_deeper.spectra import params as settings_of
+from napari_deeper.spectra.cube import Pair, RamanCube, require_signal
+from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.provenance import Step
+
+Intensity = NDArray[np.float32]
+
+SCALES = (2, 3, 4)
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+METHODS = ("auto", "hyrisr", *INTERPOLATIONS)
+
+
+@dataclass(frozen=True)
+class SuperResolveParams:
+    """Settings of `super_resolve`."""
+
+    scale: Annotated[
+        int,
+        {
+            "label": "Scale",
+            "tooltip": "New pixels per measured pixel along y and x",
+            "choices": SCALES,
+        },
+    ] = 2
+    method: Annotated[
+        str,
+        {
+            "label": "Method",
+            "tooltip": (
+                "auto: what measured best on real maps. hyrisr: the network. "
+                "nearest, bilinear, bicubic: interpolation aligned to where the pixels were measured"
+            ),
+            "choices": METHODS,
+        },
+    ] = "auto"
+    phase: Annotated[
+        int,
+        {
+            "label": "Sample phase",
+            "tooltip": (
+                "Which new pixel of each scale x scale cell was measured, counted from 0 along y and x "
+                "(published: 1). It only sets where the new pixels lie between the measured ones"
+            ),
+            "min": 0,
+            "max": 3,
+        },
+    ] = 1
+    as_published: Annotated[
+        bool,
+        {
+            "label": "As published",
+            "tooltip": (
+                "For the interpolations: the corner-aligned zoom of the published comparison, which "
+                "shifts the image; only to repeat its figures"
+            ),
+        },
+    ] = False
+    model: Annotated[
+        str,
+        {
+            "label": "Weights",
+            "tooltip": "Path of your own HyRISR weights (.safetensors or .pt); empty: the shipped ones",
+        },
+    ] = ""
+    device: DeviceSetting = "auto"
+    tile: Annotated[
+        int,
+        {
+            "label": "Tile",
+            "tooltip": (
+                "Longest side, in measured pixels, of the parts that go through the network; halved "
+                "where memory runs out"
+            ),
+            "min": 8,
+            "max": 4096,
+        },
+    ] = 64
+
+
+def super_resolve(
+    cube: RamanCube,
+    params: SuperResolveParams | None = None,
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> RamanCube:
+    """Estimate ``scale`` times the pixels along y and x.
+
+    Parameters
+    ----------
+    cube
+        Any axis and size; it is not changed.
+    params
+        All settings at once.
+    progress
+        Gets reports, and may cancel the run between tiles.
+    settings
+        Single settings by name, for example ``scale=4``; they override ``params``.
+
+    Returns
+    -------
+    RamanCube
+        (scale * y, scale * x, channel) on the same axis. Its pixel size, origin and zoom are set so that fine
+        pixel ``k * scale + phase`` lies exactly where measured pixel ``k`` does.
+
+    Raises
+    ------
+    CubeError
+        If the cube holds NaN, infinities or no signal.
+    ParameterError
+        For a setting that does not fit, such as a phase that the scale does not have.
+    AxisError, CheckpointError
+        If the network does not fit the cube, or its weights cannot be read.
+    """
+    p = settings_of.make(SuperResolveParams, params, settings)
+    check_super_resolve(p)
+    require_signal(cube)
+    progress = progress or Progress()
+    progress.update(0.0, "Super-resolving")
+    notes: list[str] = []
+    chosen = p.method
+    if p.method == "auto":
+        chosen, reason = choose_method(cube, p)
+        notes.append(reason)
+    record: dict[str, Any] = {"chosen": chosen}
+    if chosen == "hyrisr":
+        fine, more = _by_network(cube, p, progress, notes)
+        record |= more
+    else:
+        method = cast(Literal["nearest", "bilinear", "bicubic"], chosen)
+        fine = upsample(cube.intensity, p.scale, method, p.phase, as_published=p.as_published)
+    if p.as_published:
+        notes.append("Zoomed corner to corner as published: the image is shifted against its input.")
+    progress.update(1.0, "Super-resolved")
+    step = Step("super-resolve", settings_of.to_json(p) | record, tuple(dict.fromkeys(notes)))
+    return cube.derive(fine, step, **_place(cube, p.scale, p.phase))
+
+
+def check_super_resolve(p: SuperResolveParams) -> None:
+    """Raise `ParameterError` for settings that do not fit each other."""
+    if p.phase >= p.scale:
+        raise ParameterError(
+            f"phase is {p.phase}; at scale {p.scale} it counts from 0 to {p.scale - 1}. "
+            "Use 1, the published one, if you do not know it."
+        )
+    if p.as_published and p.method not in INTERPOLATIONS:
+        raise ParameterError(
+            f"as_published belongs to {', '.join(INTERPOLATIONS)}; method is '{p.method}'."
+        )
+
+
+def choose_method(cube: RamanCube, p: SuperResolveParams) -> tuple[str, str]:
+    """Return the method that ``auto`` stands for on this cube, and why."""
+    return (
+        "bilinear",
+        "auto chose bilinear interpolation aligned to the sample phase: on measured maps no other "
+        "method came closer to the pixels left out.",
+    )
+
+
+def _by_network(
+    cube: RamanCube, p: SuperResolveParams, progress: Progress, notes: list[str]
+) -> tuple[Intensity, dict[str, Any]]:
+    from napari_deeper.engine import network as run
+
+    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
+    # Squares of very large or small intensities would leave float32; at a maximum of 1 they cannot.
+    unit = np.float32(np.abs(cube.intensity).max())
+    image = cube.intensity / unit
+    fine = run.super_resolve_image(network, image, p.phase, p.tile, progress, notes)
+    fine *= unit
+    return fine, network.record()
+
+
+def _place(cube: RamanCube, scale: int, phase: int) -> dict[str, Any]:
+    """Return pixel size, origin and zoom of the result."""
+    dy, dx = cube.spacing
+    origin: Pair = (cube.origin[0] - phase * dy / scale, cube.origin[1] - phase * dx / scale)
+    size = None
+    if cube.pixel_size:
+        size = (cube.pixel_size[0] / scale, cube.pixel_size[1] / scale)
+    return {"pixel_size": size, "origin": origin, "zoom": cube.zoom * scale}

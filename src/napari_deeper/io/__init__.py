@@ -1,0 +1,1 @@
+"""Files in, files out: one suffix -> function table, a file per format family."""

@@ -1,0 +1,115 @@
+"""NumPy's own formats: .npz with a header (read and written), foreign .npz and .npy (read).
+
+A cube in .npz is ``intensity`` (y, x, channel) float32 and ``header``, a 0-d text array with the
+JSON of `RamanCube.header`. A foreign .npz needs one array of rank 3 and, beside it, an axis under a
+usual name. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.io.contents import Contents, Shape, check_memory, choose_axis, choose_cube
+from napari_deeper.spectra.cube import Intensity
+from napari_deeper.spectra.errors import FileError
+
+# No stream that zlib can make is longer than 1032 times what it was made from.
+_DEFLATE_LIMIT = 1100
+
+
+def read_npz(path: Path, variable: str | None) -> Contents:
+    """Read a .npz written by `write_npz`, or a foreign one."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+        if variable is None and {"intensity", "header"} <= members.keys():
+            header = json.loads(str(_load(archive, members["header"])))
+            return Contents(_load(archive, members["intensity"]), "npz", header)
+        shapes = _shapes(archive, members)
+        cube = choose_cube(shapes, variable)
+        axis, unit, remark = choose_axis(shapes, cube)
+        header = {}
+        if axis is not None:
+            header["wavenumber"] = _load(archive, members[axis]).reshape(-1)
+        intensity = _load(archive, members[cube])
+        return Contents(intensity, "npz of another program", header, unit, remark=remark)
+
+
+def read_npy(path: Path, variable: str | None) -> Contents:
+    """Read a .npy, which is an array and nothing else."""
+    del variable  # a .npy holds one array, without a name
+    with path.open("rb") as stream:
+        return Contents(_read_array(stream, path.stat().st_size, "array"), "npy")
+
+
+def write_npz(intensity: Intensity, header: str, path: Path) -> None:
+    """Write intensities (y, x, channel) and the JSON of a header to a .npz."""
+    with path.open("wb") as stream:
+        # As a stream: given a path, NumPy would append a suffix to the temporary name.
+        np.savez(stream, intensity=intensity, header=np.array(header))
+
+
+def _shapes(archive: zipfile.ZipFile, members: dict[str, str]) -> dict[str, Shape]:
+    """Return the shapes of the numeric arrays, read from their headers alone."""
+    shapes = {}
+    for name, member in members.items():
+        with _member(archive, member) as (stream, _):
+            shape, dtype = _read_header(stream, name)
+        if dtype.kind in "biufc":
+            shapes[name] = shape
+    return shapes
+
+
+def _load(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
+    with _member(archive, member) as (stream, size):
+        return _read_array(stream, size, member.removesuffix(".npy"))
+
+
+@contextmanager
+def _member(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[IO[bytes], int]]:
+    info = archive.getinfo(member)
+    if info.file_size > _DEFLATE_LIMIT * (info.compress_size + 1):
+        raise FileError(
+            f"'{member}' declares {info.file_size} bytes out of {info.compress_size} stored ones, "
+            "which cannot be; the file is damaged."
+        )
+    with archive.open(info) as stream:
+        yield stream, info.file_size
+
+
+def _read_array(stream: IO[bytes], size: int, name: str) -> NDArray[Any]:
+    shape, dtype = _read_header(stream, name)
+    held = size - stream.tell()
+    declared = check_memory(shape, dtype.itemsize)
+    if declared > held:
+        raise FileError(
+            f"'{name}' declares shape {shape}, {declared} bytes, but {held} are there; the file is "
+            "cut short. Copy or export it again."
+        )
+    stream.seek(0)
+    array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _read_header(stream: IO[bytes], name: str) -> tuple[Shape, np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise FileError(f"'{name}' is a table of named fields, not a plain array of numbers.")
+    shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise FileError(
+            f"'{name}' is pickled, and loading a pickle could run any program. Save plain number "
+            "arrays: numpy.savez(path, intensity=..., wavenumber=...)."
+        )
+    return shape, dtype

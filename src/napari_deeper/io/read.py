@@ -1,0 +1,215 @@
+"""Read a cube from a file: one suffix, one function."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_deeper.io.contents import Contents
+from napari_deeper.io.matlab import read_mat
+from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.zarr_store import read_zarr
+from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
+from napari_deeper.spectra.cube import Pair, RamanCube
+from napari_deeper.spectra.errors import AxisError, DeeperError, FileError, ParameterError
+from napari_deeper.spectra.provenance import Step
+
+Reader = Callable[[Path, str | None], Contents]
+
+# A new format is one function (path, variable) -> Contents, and one line here.
+_READERS: dict[str, Reader] = {
+    ".mat": read_mat,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".zarr": read_zarr,
+}
+_FOLDERS = (".zarr",)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the caller states; it goes before what the file says."""
+
+    wavenumber: ArrayLike | None
+    pixel_size: float | Pair | None
+    excitation_nm: float | None
+
+    def notes(self, cube: RamanCube) -> tuple[str, ...]:
+        """Say which facts are the caller's word, not the file's."""
+        stated = (
+            (self.wavenumber, f"axis, {describe(cube.wavenumber)},"),
+            (self.pixel_size, f"pixel size, {cube.pixel_size} um,"),
+            (self.excitation_nm, f"laser line, {cube.excitation_nm} nm,"),
+        )
+        return tuple(f"The {w} was given by the user." for value, w in stated if value is not None)
+
+
+def readable_suffixes() -> tuple[str, ...]:
+    """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ".npz", ".zarr")``."""
+    return tuple(_READERS)
+
+
+def read(
+    path: str | PathLike[str],
+    *,
+    wavenumber: ArrayLike | None = None,
+    pixel_size: float | Pair | None = None,
+    excitation_nm: float | None = None,
+    variable: str | None = None,
+) -> RamanCube:
+    """Read a cube from a file or a .zarr folder.
+
+    Parameters
+    ----------
+    path
+        .npz, .npy, .mat (WITec export or plain arrays) or .zarr.
+    wavenumber
+        (channel,) in cm-1, or two numbers: the first and last channel of an even axis. Needed where
+        the file states no axis; where it does, this replaces it.
+    pixel_size
+        (dy, dx) in um, or one number for both; replaces what the file says.
+    excitation_nm
+        Laser wavelength in nm; needed where the axis of the file is in nm.
+    variable
+        Which array to read where a .npz or .mat file holds several.
+
+    Returns
+    -------
+    RamanCube
+        With a rising axis: a falling one is reversed together with the intensities. A cube without
+        a history begins one with the step ``"read"``; a history in the file is kept.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, unknown, damaged, or too large for this machine.
+    AxisError
+        If the wavenumbers are missing, in another unit, unsorted or repeated.
+    CubeError
+        If the array is not a cube of real numbers.
+    """
+    path = Path(path)
+    reader = _reader_for(path)
+    try:
+        contents = reader(path, variable)
+        return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+    except DeeperError as error:
+        raise type(error)(f"{path.name}: {error}") from error
+    except MemoryError as error:
+        raise FileError(f"{path.name}: this machine has too little memory to read it.") from error
+    except Exception as error:  # parsers raise anything on damaged input; the user gets one kind
+        raise FileError(_damaged(path, error)) from error
+
+
+def _reader_for(path: Path) -> Reader:
+    suffix = path.suffix.lower()
+    known = f"Known: {', '.join(_READERS)}"
+    if not path.exists():
+        raise FileError(f"{path} does not exist. Check the name and the folder.")
+    if path.is_dir() and suffix not in _FOLDERS:
+        raise FileError(f"{path} is a folder. Give one file, or a .zarr folder.")
+    if suffix not in _READERS:
+        what = (
+            f"napari-deeper cannot read '{path.suffix}' files"
+            if suffix
+            else "the name has no suffix"
+        )
+        raise FileError(f"{path.name}: {what}. {known}.")
+    if path.is_file() and suffix in _FOLDERS:
+        raise FileError(f"{path.name} is a file; a {suffix} store is a folder.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise FileError(f"{path.name} is empty (0 bytes). Copy or export it again.")
+    return _READERS[suffix]
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"{path} may not be read: permission denied."
+    reason = str(error).strip().splitlines()
+    said = reason[0].rstrip(".") if reason else type(error).__name__
+    return (
+        f"{path.name} cannot be read as {path.suffix.lower()} ({said}): it is damaged, cut short, "
+        "or of another kind. Copy or export it again."
+    )
+
+
+def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
+    header = dict(contents.header)
+    header["metadata"] = {"name": path.stem} | dict(header.get("metadata", {}))
+    if given.pixel_size is not None:
+        size = np.atleast_1d(given.pixel_size).tolist()
+        header["pixel_size"] = size * 2 if len(size) == 1 else size
+    if given.excitation_nm is not None:
+        header["excitation_nm"] = _check_excitation(given.excitation_nm)
+    intensity = contents.intensity
+    axis, notes = _axis(contents, given, intensity.shape)
+    if axis.ndim == 1 and axis.size > 1 and (np.diff(axis) < 0).all():
+        axis, intensity = axis[::-1], intensity[..., ::-1]
+        notes = (*notes, "The axis fell; it was reversed together with the intensities.")
+    header["wavenumber"] = axis
+    cube = RamanCube.from_header(intensity, header)
+    notes = (*contents.notes, *notes, *given.notes(cube))
+    return _with_history(cube, path, contents.format, notes)
+
+
+def _axis(
+    contents: Contents, given: _Given, shape: tuple[int, ...]
+) -> tuple[Axis, tuple[str, ...]]:
+    """Return the axis in cm-1, possibly falling, and what was done to get it."""
+    n_channels = shape[-1] if shape else 0
+    if given.wavenumber is not None:
+        values = _real(given.wavenumber)
+        even = values.shape == (2,) and n_channels != 2
+        return (np.linspace(values[0], values[1], n_channels) if even else values), ()
+    if "wavenumber" not in contents.header:
+        raise AxisError(_no_axis(contents, n_channels))
+    values = _real(contents.header["wavenumber"])
+    is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
+    if not is_nm:
+        return values, ()
+    if given.excitation_nm is None:
+        raise AxisError(
+            f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
+            "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
+        )
+    return wavenumber_from_nm(values, given.excitation_nm), ("The axis was converted from nm.",)
+
+
+def _real(values: ArrayLike) -> Axis:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise AxisError(f"the wavenumbers are of type {array.dtype}; they must be real numbers.")
+    return array.astype(np.float64)
+
+
+def _no_axis(contents: Contents, n_channels: int) -> str:
+    text = (
+        "it states no wavenumber axis. Pass wavenumber= with the cm-1 of its "
+        f"{n_channels} channels, or the first and the last of an even axis, for example "
+        "wavenumber=(600, 1800) (--wavenumbers 600:1800)."
+    )
+    return f"{text} {contents.remark}".strip()
+
+
+def _check_excitation(value: float) -> float:
+    number = float(value)
+    if not (math.isfinite(number) and 200 <= number <= 2000):
+        raise ParameterError(f"excitation_nm is {value}; a laser line is 200-2000 nm.")
+    return number
+
+
+def _with_history(
+    cube: RamanCube, path: Path, file_format: str, notes: tuple[str, ...]
+) -> RamanCube:
+    """Add a step where the file has no history, or where reading changed what the file says."""
+    if cube.provenance and not notes:
+        return cube
+    step = Step("read", {"path": path.name, "format": file_format}, notes)
+    return dataclasses.replace(cube, provenance=(*cube.provenance, step))

@@ -1,0 +1,190 @@
+"""Write a cube to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_deeper.io.matlab import write_mat
+from napari_deeper.io.numpy_files import write_npz
+from napari_deeper.io.zarr_store import is_store, write_zarr
+from napari_deeper.spectra.cube import Intensity, RamanCube
+from napari_deeper.spectra.errors import CubeError, FileError
+
+Writer = Callable[[Intensity, str, Path], None]
+
+_WRITERS: dict[str, Writer] = {".mat": write_mat, ".npz": write_npz, ".zarr": write_zarr}
+_FOLDERS = (".zarr",)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.name != "nt" else (errno.ENOSPC,)
+
+
+def writable_suffixes() -> tuple[str, ...]:
+    """Return the suffixes that `write` knows: ``(".mat", ".npz", ".zarr")``."""
+    return tuple(_WRITERS)
+
+
+def write(cube: RamanCube, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a cube with its axis, place, history and metadata; `read` gives it back unchanged.
+
+    The file is written under a temporary name in the same folder and renamed when it is complete,
+    so a write that fails leaves neither half a file nor harm to an existing one.
+
+    Parameters
+    ----------
+    cube
+        The cube.
+    path
+        .npz, .zarr (a folder) or .mat.
+    overwrite
+        Replace an existing output.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    FileError
+        If the format is unknown, the folder missing, read-only or full, or the output exists.
+    CubeError
+        If `cube` is not a RamanCube, or its metadata cannot be written as JSON.
+    """
+    header = _header_json(cube)
+    path = check_output(path, overwrite=overwrite)
+    with replacing(path, overwrite=overwrite) as temporary:
+        _WRITERS[path.suffix.lower()](cube.intensity, header, temporary)
+    return path
+
+
+@contextmanager
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what is written there takes its place once complete.
+
+    If the block raises, what it wrote is removed and the old file or folder is as it was.
+
+    Raises
+    ------
+    FileError
+        In place of an `OSError`: what stood in the way.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(6)}.partial{path.suffix}")
+    try:
+        yield temporary
+        if not overwrite and path.exists():  # another program may have made it meanwhile
+            raise FileError(_exists(path))
+        _swap_in(temporary, path)
+    except OSError as error:
+        raise FileError(_explain(error, path)) from error
+    finally:
+        _remove(temporary)
+
+
+def check_output(path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Return the path if a cube could be written there now.
+
+    Long work calls this first, so that it does not end in an output that was never possible.
+
+    Raises
+    ------
+    FileError
+        Saying what stands in the way.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
+        raise FileError(_unknown(path))
+    if not path.parent.is_dir():
+        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
+    if path.is_dir() and not (suffix in _FOLDERS and is_store(path)):
+        raise FileError(f"{path} is a folder that is not a cube; choose another name.")
+    if path.is_file() and suffix in _FOLDERS:
+        raise FileError(f"{path} is a file, but a {suffix} store is a folder; choose another name.")
+    if path.exists() and not overwrite:
+        raise FileError(_exists(path))
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FileError(_explain(error, path)) from error
+    return path
+
+
+def _exists(path: Path) -> str:
+    return (
+        f"{path} already exists. Choose another name, or replace it with overwrite=True "
+        "(--force on the command line)."
+    )
+
+
+def _unknown(path: Path) -> str:
+    known = ", ".join(_WRITERS)
+    if path.suffix.lower() == ".npy":
+        return f"{path.name}: a .npy file cannot hold the wavenumber axis. Write one of: {known}."
+    return f"{path.name}: '{path.suffix}' is not a format to write. Write one of: {known}."
+
+
+def _header_json(cube: RamanCube) -> str:
+    if not isinstance(cube, RamanCube):
+        raise CubeError(
+            f"write needs a RamanCube, not {type(cube).__name__}. "
+            "Make one: RamanCube(intensity=..., wavenumber=...)."
+        )
+    try:
+        return json.dumps(cube.header(), default=_plain)
+    except (TypeError, ValueError) as error:
+        raise CubeError(f"The metadata of the cube cannot be written as JSON: {error}.") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a value is of type {type(value).__name__}")
+
+
+def _swap_in(temporary: Path, path: Path) -> None:
+    """Put a complete file or folder in its place; the old one goes once the new one is there."""
+    if not path.is_dir():
+        os.replace(temporary, path)  # noqa: PTH105 - the documented atomic operation
+        return
+    # A folder cannot be replaced in one step: move the old one aside, and back if that fails.
+    old = path.with_name(f".{secrets.token_hex(6)}.old{path.suffix}")
+    path.rename(old)
+    try:
+        temporary.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _explain(error: OSError, path: Path) -> str:
+    if error.errno in _FULL:
+        free = shutil.disk_usage(path.parent).free / 2**20
+        return (
+            f"{path} was not written: the disk is full or a limit was reached ({free:.0f} MiB are "
+            "free). Free some space, or write elsewhere."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path} was not written: the folder {path.parent} is read-only. Write elsewhere."
+    return f"{path} was not written: {error.strerror or error}."

@@ -1,0 +1,257 @@
+"""Checkpoints: a network with its axis, its normalization and where it comes from.
+
+A shipped checkpoint is a ``.safetensors`` file of float16 weights with a JSON card of the same stem
+beside it. A published one is a ``.pt`` file of nothing but weights; what it lacks is filled in from
+the paper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_bytes
+from safetensors.torch import save as save_bytes
+from torch import Tensor, nn
+
+from napari_deeper.models import published
+from napari_deeper.models.hyrisr import CompactHyRISR, CompactHyRISRConfig, HyRISR, HyRISRConfig
+from napari_deeper.models.resunet import ResUNet, ResUNetConfig
+from napari_deeper.models.scaling import NORMALIZATIONS
+from napari_deeper.spectra.axis import check_wavenumber
+from napari_deeper.spectra.errors import CheckpointError, DeeperError
+
+_NETWORKS: Mapping[str, tuple[type[Any], type[Any]]] = {
+    "ResUNet": (ResUNet, ResUNetConfig),
+    "HyRISR": (HyRISR, HyRISRConfig),
+    "CompactHyRISR": (CompactHyRISR, CompactHyRISRConfig),
+}
+_KINDS = {"ResUNet": "resunet", "HyRISR": "hyrisr", "CompactHyRISR": "hyrisr"}
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A network that is ready to run.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode, float32, on the CPU.
+    kind
+        ``"resunet"`` or ``"hyrisr"``.
+    wavenumber
+        (n_channels,), cm-1: what each channel of the network means.
+    normalization
+        How samples are scaled, see `napari_deeper.models.scaling.normalize`: each spectrum for a
+        ResUNet, the whole cube for a HyRISR.
+    scale
+        2, 3 or 4 for a HyRISR, else None.
+    phase
+        The sample phase of training for a HyRISR, else None.
+    card
+        All that is known about it, as JSON types.
+    name
+        Shown to the user.
+    path
+        Where it was read.
+    """
+
+    model: nn.Module
+    kind: str
+    wavenumber: NDArray[np.float64]
+    normalization: str
+    scale: int | None
+    phase: int | None
+    card: dict[str, Any]
+    name: str
+    path: Path
+
+    @property
+    def any_phase(self) -> bool:
+        """Whether the model takes the phase as an argument: ``model(x, phase)``."""
+        return isinstance(self.model, CompactHyRISR)
+
+
+def load(path: str | Path, scale: int | None = None) -> Checkpoint:
+    """Read a checkpoint: shipped (.safetensors with its card) or published (.pt, .pth).
+
+    Parameters
+    ----------
+    path
+        The weights.
+    scale
+        Required scale of a HyRISR; None takes what the file holds.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, or holds another network, naming the first tensor that
+        differs.
+    """
+    path = Path(path).expanduser()
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
+        raise CheckpointError(
+            f"{path.name}: weights are .safetensors (with a card) or .pt / .pth (as published)."
+        )
+    if not path.is_file():
+        raise CheckpointError(f"There is no weights file {path}.")
+    if path.suffix == ".safetensors":
+        tensors, card = _read_shipped(path)
+    else:
+        tensors, card = published.read(path)
+    checkpoint = _build(path, tensors, card)
+    if scale is not None and checkpoint.scale != scale:
+        holds = f"a {checkpoint.scale}x network" if checkpoint.scale else "a denoising network"
+        raise CheckpointError(f"{path.name} holds {holds}; a {scale}x network is needed.")
+    return checkpoint
+
+
+def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
+    """Write weights as float16 and their card beside them, each whole or not at all.
+
+    Parameters
+    ----------
+    model
+        A `ResUNet`, `HyRISR` or `CompactHyRISR`.
+    path
+        Ends in ``.safetensors``.
+    card
+        Must hold ``wavenumber`` and ``normalization``; the architecture, its config and the sha256
+        are added.
+    """
+    path = Path(path)
+    tensors = {name: t.detach().half().contiguous() for name, t in model.state_dict().items()}
+    content = save_bytes(tensors)
+    config = asdict(model.config)  # type: ignore[call-overload]
+    full = {
+        "name": path.stem,
+        "architecture": type(model).__name__,
+        "config": config,
+        "scale": config.get("scale"),
+        "phase": config.get("phase"),
+        **card,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    text = json.dumps(full, indent=1, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, content)
+    _write_whole(path.with_suffix(".json"), text.encode())
+    return path
+
+
+def shipped(kind: str, scale: int | None = None) -> Path:
+    """Return the path of the shipped weights of a kind, ``"resunet"`` or ``"hyrisr"`` with a scale.
+
+    Raises
+    ------
+    CheckpointError
+        If there are none, naming those that there are.
+    """
+    stem = kind if scale is None else f"{kind}_{scale}x"
+    path = _weights_folder() / f"{stem}.safetensors"
+    if not path.is_file():
+        known = ", ".join(name for each in ("resunet", "hyrisr") for name in available(each))
+        raise CheckpointError(f"No weights named {stem} are shipped; there are: {known or 'none'}.")
+    return path
+
+
+def available(kind: str) -> list[str]:
+    """Return the names of the shipped weights of a kind, sorted."""
+    return sorted(path.stem for path in _weights_folder().glob(f"{kind}*.safetensors"))
+
+
+def _weights_folder() -> Path:
+    return Path(str(files("napari_deeper") / "weights"))
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read_shipped(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    card_path = path.with_suffix(".json")
+    if not card_path.is_file():
+        raise CheckpointError(
+            f"{path.name} has no card: {card_path.name}, which says what network it is, should lie "
+            "beside it."
+        )
+    try:
+        card = json.loads(card_path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{card_path.name} or its weights cannot be read: {error}."
+        ) from error
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{card_path.name} is not a card: it must be a JSON object.")
+    if hashlib.sha256(content).hexdigest() != card.get("sha256"):
+        raise CheckpointError(
+            f"{path.name} is not the file that its card describes (sha256 differs); get both again."
+        )
+    try:
+        return load_bytes(content), card
+    except SafetensorError as error:
+        raise CheckpointError(f"{path.name} is not a safetensors file: {error}.") from error
+
+
+def _build(path: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> Checkpoint:
+    architecture = str(card.get("architecture"))
+    if architecture not in _NETWORKS:
+        raise CheckpointError(
+            f"{path.name}: unknown architecture {architecture!r}; known: {', '.join(_NETWORKS)}."
+        )
+    network, config_type = _NETWORKS[architecture]
+    try:
+        config = config_type(**card["config"])
+        with torch.device("meta"):
+            model: nn.Module = network(config)
+        wavenumber = check_wavenumber(card["wavenumber"], config.n_channels)
+        normalization = card["normalization"]
+    except (KeyError, TypeError, DeeperError) as error:
+        raise CheckpointError(f"The card of {path.name} is incomplete or wrong: {error}") from error
+    if normalization not in NORMALIZATIONS:
+        raise CheckpointError(f"The card of {path.name} names a normalization '{normalization}'.")
+    check_tensors(path.name, tensors, model.state_dict())
+    model.load_state_dict({name: t.float() for name, t in tensors.items()}, assign=True)
+    return Checkpoint(
+        model=model.eval().requires_grad_(False),
+        kind=_KINDS[architecture],
+        wavenumber=wavenumber,
+        normalization=normalization,
+        scale=getattr(config, "scale", None),
+        phase=card.get("phase"),
+        card=card,
+        name=str(card.get("name", path.stem)),
+        path=path,
+    )
+
+
+def check_tensors(name: str, got: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Raise `CheckpointError` naming the first tensor that differs."""
+    for key, tensor in expected.items():
+        if key not in got:
+            raise CheckpointError(f"{name}: tensor '{key}' is missing; it is not this network.")
+        if got[key].shape != tensor.shape:
+            raise CheckpointError(
+                f"{name}: tensor '{key}' has shape {tuple(got[key].shape)}; "
+                f"this network needs {tuple(tensor.shape)}."
+            )
+        if not torch.isfinite(got[key]).all():
+            raise CheckpointError(f"{name}: tensor '{key}' holds NaN or infinity.")
+    for key in got:
+        if key not in expected:
+            raise CheckpointError(f"{name}: tensor '{key}' is unexpected; it is not this network.")

@@ -1,0 +1,99 @@
+"""What the canvas says of the cube on it: the true wavenumber of the slider, and a scale bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_deeper.plugin.layers import (
+    channel_at_slider,
+    cube_layers,
+    is_cube,
+    wavenumbers,
+)
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+
+FIRST_SHOWN = 1450.0  # cm-1: CH2 bending, strong in every cell
+
+
+def own_viewer(napari_viewer: napari.Viewer) -> napari.Viewer:
+    """Return the viewer behind the proxy that napari hands to docks, whose layers are not the same objects."""
+    viewer: napari.Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+    return viewer
+
+
+def follow_current_viewer() -> None:
+    """Follow the viewer that is open, if any (a reader is told of no viewer, and may run without napari)."""
+    napari = sys.modules.get("napari")
+    viewer = napari.current_viewer() if napari is not None else None
+    if viewer is not None:
+        follow(viewer)
+
+
+def follow(viewer: napari.Viewer) -> None:
+    """Show the wavenumber of the slider and a scale bar in this viewer from now on; calling again changes nothing."""
+    if getattr(viewer.layers, "_deeper_follows", None) is None:
+        _Follower(viewer)
+
+
+def current_cube(viewer: napari.Viewer) -> Layer | None:
+    """Return the layer that all docks speak of: the active cube, else the topmost visible one."""
+    active = viewer.layers.selection.active
+    if is_cube(active):
+        return active
+    cubes = cube_layers(viewer.layers)
+    visible = [layer for layer in cubes if layer.visible]
+    return (visible or cubes or [None])[-1]
+
+
+def show_wavenumber(viewer: napari.Viewer, wavenumber: float) -> None:
+    """Move the slider to the channel of the current cube nearest to a wavenumber, cm-1."""
+    layer = current_cube(viewer)
+    if layer is None:
+        return
+    channel = int(np.abs(wavenumbers(layer) - wavenumber).argmin())
+    position = float(layer.translate[0] + channel * layer.scale[0])
+    viewer.dims.set_point(viewer.dims.ndim - 3, position)
+
+
+class _Follower:
+    """Keeps one viewer's text and scale bar in step; lives as long as its layer list."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._seen_cube = bool(cube_layers(viewer.layers))
+        object.__setattr__(viewer.layers, "_deeper_follows", self)
+        viewer.canvas.overlays.text.position = "top_left"  # the scale bar is at the bottom right
+        viewer.dims.events.current_step.connect(self._refresh)
+        viewer.layers.selection.events.active.connect(self._refresh)
+        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layers)
+        self._refresh()
+
+    def _on_layers(self, event: Any = None) -> None:
+        cubes = cube_layers(self._viewer.layers)
+        if cubes and not self._seen_cube:
+            axis = wavenumbers(cubes[-1])
+            if axis[0] <= FIRST_SHOWN <= axis[-1]:
+                show_wavenumber(self._viewer, FIRST_SHOWN)
+        self._seen_cube = bool(cubes)
+        self._refresh()
+
+    def _refresh(self, event: Any = None) -> None:
+        viewer = self._viewer
+        layer = current_cube(viewer)
+        overlays = viewer.canvas.overlays
+        overlays.text.visible = layer is not None
+        overlays.scale_bar.visible = layer is not None
+        if layer is None or viewer.dims.ndim < 3:
+            return
+        channel = channel_at_slider(layer, viewer)
+        axis = wavenumbers(layer)
+        overlays.text.text = (
+            f"{layer.name}: {axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        )

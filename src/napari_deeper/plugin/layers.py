@@ -1,0 +1,154 @@
+"""The only conversion between cubes, (y, x, channel), and layers, (channel, y, x)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import CubeError
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Layer
+
+KEY = "napari_deeper"
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def layer_tuple(cube: RamanCube) -> LayerTuple:
+    """Return ``(data (channel, y, x), attributes, "image")`` for napari, sharing the cube's memory.
+
+    The channel axis gets the mean step as its scale, since napari's axes are uniform; the true
+    wavenumbers stay in the metadata and are what every dock uses.
+    """
+    axis = cube.wavenumber
+    step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
+    unit = cube.length_unit
+    attributes = {
+        "name": cube.name,
+        "scale": (step, *cube.spacing),
+        "translate": (float(axis[0]), *cube.origin),
+        "axis_labels": ("Raman shift", "y", "x"),
+        "units": ("1/cm", unit, unit),
+        "contrast_limits": contrast_limits(cube.intensity),
+        "colormap": "viridis",
+        "metadata": {KEY: cube.header()},
+    }
+    return np.moveaxis(cube.intensity, 2, 0), attributes, "image"
+
+
+def contrast_limits(intensity: NDArray[Any], percentile: float = 99.9) -> tuple[float, float]:
+    """Return display limits that a few bright or dead pixels do not decide."""
+    values = intensity.reshape(-1)[:: max(1, intensity.size // 1_000_000)]
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(values, (0.5, percentile))
+    return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
+
+
+def is_cube(layer: object) -> bool:
+    """Tell whether a layer holds a Raman cube of this plugin."""
+    return KEY in getattr(layer, "metadata", {}) and getattr(layer, "ndim", 0) == 3
+
+
+def cube_layers(layers: Iterable[Layer]) -> list[Image]:
+    """Return the layers that hold cubes, bottom first."""
+    return [layer for layer in layers if is_cube(layer)]
+
+
+def cube_from_layer(layer: Layer | None) -> RamanCube:
+    """Return the cube that a layer shows.
+
+    Raises
+    ------
+    CubeError
+        In words for the user, where the layer is no cube, is RGB, or was changed in shape.
+    """
+    if layer is None:
+        raise CubeError("No layer is chosen. Open a Raman cube: File > Open, or File > Open Sample > DeepeR.")
+    if type(layer).__name__ != "Image":
+        raise CubeError(f"'{layer.name}' is a {type(layer).__name__} layer. Choose a Raman cube.")
+    if layer.rgb:
+        raise CubeError(f"'{layer.name}' is a color (RGB) image, not a Raman cube with wavenumbers.")
+    if KEY not in layer.metadata:
+        raise CubeError(
+            f"'{layer.name}' has no wavenumbers, so its channels have no meaning in cm-1. Open the cube "
+            "from a file that holds its axis, or convert it: napari-deeper convert IN OUT --wavenumbers FILE."
+        )
+    return cube_from_data(layer.data, layer.metadata, layer.name)
+
+
+def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
+    """Return the cube of layer data (channel, y, x) and the metadata that came with it."""
+    header = metadata[KEY]
+    n_channels = len(header["wavenumber"])
+    if np.ndim(data) != 3 or np.shape(data)[0] != n_channels:
+        raise CubeError(
+            f"'{name}' has shape {np.shape(data)}, but its axis has {n_channels} wavenumbers: the layer "
+            "was changed since it was opened. Open it again."
+        )
+    cube = RamanCube.from_header(np.moveaxis(np.asarray(data), 0, 2), header)
+    return renamed(cube, name)
+
+
+def renamed(cube: RamanCube, name: str) -> RamanCube:
+    """Return the same cube under the name that its layer has."""
+    return dataclasses.replace(cube, metadata={**cube.metadata, "name": name})
+
+
+def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) -> Image:
+    """Add a cube as a new layer on top; `like` lends its contrast and colors, so that both compare."""
+    data, attributes, _ = layer_tuple(cube)
+    if like is not None and like in viewer.layers:
+        attributes["contrast_limits"] = tuple(like.contrast_limits)
+        attributes["colormap"] = like.colormap
+    step = viewer.dims.current_step
+    layer = viewer.add_image(data, **attributes)
+    if like is not None:
+        viewer.dims.current_step = step
+    return layer
+
+
+def channel_at_slider(layer: Layer, viewer: napari.Viewer) -> int:
+    """Return the channel of a cube layer that the slider shows."""
+    position = viewer.dims.point[viewer.dims.ndim - 3]
+    n_channels = layer.data.shape[0]
+    channel = round(float((position - layer.translate[0]) / layer.scale[0]))
+    return int(np.clip(channel, 0, n_channels - 1))
+
+
+def wavenumbers(layer: Layer) -> NDArray[np.float64]:
+    """Return the true axis (channel,) of a cube layer, cm-1."""
+    return np.asarray(layer.metadata[KEY]["wavenumber"], dtype=np.float64)
+
+
+def spectrum_at(layer: Layer, position: tuple[float, float], radius: float) -> NDArray[np.float32] | None:
+    """Return the mean spectrum (channel,) of a cube layer around a place, or None outside it.
+
+    Parameters
+    ----------
+    position
+        (y, x) in world units (um, or measured pixels).
+    radius
+        Pixels whose centers lie within it are averaged; the pixel at the place always is.
+    """
+    scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
+    n_yx = np.array(layer.data.shape[-2:])
+    center = (np.asarray(position) - translate) / scale
+    nearest = np.rint(center).astype(int)
+    if (center < -0.5).any() or (center > n_yx - 0.5).any():
+        return None
+    nearest = np.clip(nearest, 0, n_yx - 1)
+    reach = np.ceil(radius / scale).astype(int)
+    low, high = np.maximum(nearest - reach, 0), np.minimum(nearest + reach + 1, n_yx)
+    y, x = np.mgrid[low[0] : high[0], low[1] : high[1]]
+    distance = np.hypot((y - center[0]) * scale[0], (x - center[1]) * scale[1])
+    chosen = (distance <= radius) | ((y == nearest[0]) & (x == nearest[1]))
+    spectra = layer.data[:, y[chosen], x[chosen]]
+    return np.asarray(spectra, dtype=np.float32).mean(axis=1)

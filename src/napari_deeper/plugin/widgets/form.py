@@ -1,0 +1,130 @@
+"""A form made by magicgui from a params dataclass: the same definition that checks, records and the command line use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any, Generic, get_type_hints
+
+from magicgui.widgets import Container, create_widget
+from qtpy.QtCore import QSettings
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+
+from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.params import P, make, options, to_json
+
+_KNOWN_OPTIONS = ("choices", "min", "max", "step", "tooltip")
+
+
+class ParamsForm(QWidget, Generic[P]):
+    """Editor of one params object; `value` and `set_value` are its only state.
+
+    Parameters
+    ----------
+    params_type
+        The dataclass.
+    names
+        The fields to show, in order.
+    advanced
+        Fields that appear in the separate widget `advanced`, for a fold of the dock's.
+    on_change
+        Called without arguments whenever the user changes a field.
+
+    Fields in neither list keep what `set_value` gave them, or their default.
+    """
+
+    def __init__(
+        self,
+        params_type: type[P],
+        names: list[str],
+        advanced: list[str],
+        on_change: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.params_type = params_type
+        self.advanced = QWidget()
+        self._hidden: dict[str, Any] = {}
+        self._fields: Container[Any] = Container(layout="vertical", labels=False)
+        self._add_rows(self, names)
+        self._add_rows(self.advanced, advanced)
+        self._fields.changed.connect(lambda *_: on_change())
+
+    def _add_rows(self, widget: QWidget, names: list[str]) -> None:
+        hints = get_type_hints(self.params_type)
+        defaults = {f.name: f.default for f in dataclasses.fields(self.params_type)}
+        layout = QFormLayout(widget)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name in names:
+            rule = options(self.params_type, name)
+            label = QLabel(str(rule.get("label", name)))
+            label.setToolTip(str(rule.get("tooltip", "")))
+            shown = {k: rule[k] for k in _KNOWN_OPTIONS if k in rule}
+            # the value is given here too: magicgui would show `min` instead of the default
+            field = create_widget(
+                value=defaults[name], annotation=hints[name], name=name, options=shown
+            )
+            self._fields.append(field)
+            layout.addRow(label, field.native)
+
+    def value(self) -> P:
+        """Return the params that the form shows.
+
+        Raises
+        ------
+        ParameterError
+            Where a value is not allowed.
+        """
+        shown = {field.name: field.value for field in self._fields}
+        return make(self.params_type, None, self._hidden | shown)
+
+    def set_value(self, params: P) -> None:
+        """Show these params."""
+        record = {f.name: getattr(params, f.name) for f in dataclasses.fields(params)}
+        with self._fields.changed.blocked():
+            for field in self._fields:
+                field.value = record.pop(field.name)
+        self._hidden = record
+
+    def set_field(self, name: str, value: Any) -> None:
+        """Change one shown field, as the user would."""
+        self._fields[name].value = value
+
+    def field(self, name: str) -> QWidget:
+        """Return the Qt widget of one shown field."""
+        native: QWidget = self._fields[name].native
+        return native
+
+
+class Remembered:
+    """Settings kept for this user from one session to the next, as JSON under one key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._store = QSettings(
+            QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-deeper", "plugin"
+        )
+
+    def save(self, **records: Any) -> None:
+        """Keep params objects and plain values by name."""
+        plain = {k: to_json(v) if dataclasses.is_dataclass(v) else v for k, v in records.items()}
+        self._store.setValue(self._key, json.dumps(plain))
+
+    def load(self) -> dict[str, Any]:
+        """Return what was kept, or nothing where there is nothing readable."""
+        try:
+            record = json.loads(str(self._store.value(self._key, "{}")))
+        except json.JSONDecodeError:
+            return {}
+        return record if isinstance(record, dict) else {}
+
+
+def restore(form: ParamsForm[Any], record: Any) -> None:
+    """Show remembered params; what this version does not accept is left at its default."""
+    if not isinstance(record, dict):
+        return
+    try:
+        form.set_value(make(form.params_type, None, record))
+    except ParameterError:
+        return

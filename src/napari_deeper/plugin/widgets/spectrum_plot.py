@@ -1,0 +1,144 @@
+"""The plot of spectra: curves against cm-1, and a band to drag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+# Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
+COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
+STYLES = (
+    Qt.PenStyle.SolidLine,
+    Qt.PenStyle.DashLine,
+    Qt.PenStyle.DotLine,
+    Qt.PenStyle.DashDotLine,
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One spectrum to draw: `wavenumber` and `intensity` (channel,), a color, and the marker it belongs to."""
+
+    name: str
+    wavenumber: NDArray[np.float64]
+    intensity: NDArray[np.float32]
+    color: str
+    marker: int = 0
+
+
+class SpectrumPlot(QWidget):
+    """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged."""
+
+    band_changed = Signal(float, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plot = pg.PlotWidget(enableMenu=False)
+        item = self._plot.getPlotItem()
+        item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
+        item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
+        item.showGrid(x=True, y=True, alpha=0.15)
+        item.setClipToView(True)
+        self._legend = item.addLegend(offset=(8, 4), labelTextSize="9pt")
+        self._legend.setVisible(False)
+        self._items: list[pg.PlotDataItem] = []
+        self._hint = pg.TextItem(anchor=(0.5, 0.5))
+        self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
+        self._band.setZValue(-10)
+        self._band.sigRegionChanged.connect(self._on_band)
+        item.addItem(self._band, ignoreBounds=True)
+        item.addItem(self._hint, ignoreBounds=True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+        self.set_y_label("Intensity")
+        self.set_axis_range(600, 1800)
+
+    def set_curves(self, curves: list[Curve]) -> None:
+        """Draw these curves instead of the ones before; plot items are reused, which keeps dragging smooth."""
+        item = self._plot.getPlotItem()
+        while len(self._items) < len(curves):
+            self._items.append(item.plot(skipFiniteCheck=False, connect="finite"))
+        for line in self._items[len(curves) :]:
+            item.removeItem(line)
+        del self._items[len(curves) :]
+        self._legend.clear()
+        for line, curve in zip(self._items, curves, strict=True):
+            style = STYLES[curve.marker % len(STYLES)]
+            line.setData(curve.wavenumber, curve.intensity)
+            line.setPen(pg.mkPen(curve.color, width=1, style=style))
+            self._legend.addItem(line, curve.name)
+        self._legend.setVisible(bool(curves))
+        self._hint.setVisible(not curves)
+
+    def set_hint(self, text: str) -> None:
+        """Show this text while there are no curves."""
+        self._hint.setText(text)
+        self._place_hint()
+
+    def hint(self) -> str:
+        """Return the text that stands in for curves."""
+        return str(self._hint.toPlainText())
+
+    def legend_names(self) -> list[str]:
+        """Return the names in the legend, top first."""
+        return [label.text for _, label in self._legend.items]
+
+    def curve_data(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return what is drawn of one curve: (wavenumber, intensity), (channel,) each."""
+        return self._items[index].getOriginalDataset()  # type: ignore[no-any-return]
+
+    def set_axis_range(self, low: float, high: float) -> None:
+        """Show these wavenumbers."""
+        self._plot.getPlotItem().setXRange(low, high, padding=0.01)
+        self._place_hint()
+
+    def set_y_label(self, text: str) -> None:
+        """Name the intensity axis, with its unit."""
+        self._plot.getPlotItem().setLabel("left", text)
+
+    def fit(self) -> None:
+        """Let the view follow the curves again."""
+        self._plot.getPlotItem().enableAutoRange(x=True, y=True)
+
+    def band(self) -> tuple[float, float]:
+        """Return the band, (low, high) in cm-1."""
+        low, high = self._band.getRegion()
+        return float(low), float(high)
+
+    def set_band(self, low: float, high: float) -> None:
+        """Move the band."""
+        self._band.setRegion((low, high))
+
+    def set_theme(self, background: str, foreground: str) -> None:
+        """Take the colors of napari's theme."""
+        self._plot.setBackground(background)
+        item = self._plot.getPlotItem()
+        for side in ("bottom", "left"):
+            axis = item.getAxis(side)
+            axis.setPen(foreground)
+            axis.setTextPen(foreground)
+        self._legend.setLabelTextColor(foreground)
+        shade = pg.mkColor(background)
+        shade.setAlpha(150)
+        self._legend.setBrush(shade)
+        self._hint.setColor(foreground)
+        tint = pg.mkColor(foreground)
+        tint.setAlpha(40)
+        self._band.setBrush(tint)
+        tint.setAlpha(70)
+        self._band.setHoverBrush(tint)
+        for line in self._band.lines:
+            line.setPen(pg.mkPen(foreground, width=1))
+
+    def _place_hint(self) -> None:
+        rect = self._plot.getPlotItem().viewRect()
+        self._hint.setPos(rect.center())
+
+    def _on_band(self) -> None:
+        self.band_changed.emit(*self.band())

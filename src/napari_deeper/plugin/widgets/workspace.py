@@ -1,0 +1,49 @@
+"""Plugins > DeepeR > Workspace: both docks, arranged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QLabel, QVBoxLayout, QWidget
+
+from napari_deeper.plugin.canvas import follow, own_viewer
+
+if TYPE_CHECKING:
+    import napari
+
+PLUGIN = "napari-deeper"
+
+
+def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
+    """Open Enhance on the right and Spectra along the bottom (or find them open); return both widgets."""
+    window = viewer.window
+    enhance_dock, enhance = window.add_plugin_dock_widget(PLUGIN, "Enhance")
+    spectra_dock, spectra = window.add_plugin_dock_widget(PLUGIN, "Spectra")
+    main = spectra_dock.parent()
+    main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, spectra_dock)
+    for dock in (enhance_dock, spectra_dock):
+        dock.show()
+    height = max(main.height(), 600)
+    main.resizeDocks([spectra_dock], [max(300, round(height * 0.36))], Qt.Orientation.Vertical)
+    main.resizeDocks([enhance_dock], [320], Qt.Orientation.Horizontal)
+    return enhance, spectra
+
+
+class Workspace(QWidget):
+    """What the menu entry makes: it opens the other docks, then takes its own away."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer = own_viewer(napari_viewer)
+        QVBoxLayout(self).addWidget(QLabel("Opening Enhance and Spectra..."))
+        follow(viewer)
+        QTimer.singleShot(0, self._arrange)
+
+    def _arrange(self) -> None:
+        open_docks(self._viewer)
+        dock = self.parent()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parent()
+        if dock is not None:
+            self._viewer.window.remove_dock_widget(dock)

@@ -1,0 +1,1 @@
+"""Classical signal processing on arrays and cubes (numpy, scipy, scikit-image)."""

@@ -1,0 +1,1 @@
+"""Cubes whose truth is known (numpy only, seeded)."""

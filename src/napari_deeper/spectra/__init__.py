@@ -1,0 +1,1 @@
+"""The ground: cubes, wavenumber axes, provenance, parameters and progress (numpy only)."""

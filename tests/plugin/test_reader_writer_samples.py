@@ -1,0 +1,112 @@
+"""What napari opens, saves and offers as samples."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from npe2 import PluginManager, PluginManifest
+
+from napari_deeper import read, write
+from napari_deeper.plugin.layers import cube_from_data, layer_tuple
+from napari_deeper.plugin.reader import get_reader
+from napari_deeper.plugin.writer import write_layer
+from napari_deeper.spectra.errors import CubeError, DeeperError
+
+
+def test_the_manifest_names_only_what_exists():
+    manifest = PluginManifest.from_distribution("napari-deeper")
+    manifest.validate_imports()
+    titles = {widget.display_name for widget in manifest.contributions.widgets}
+    assert titles == {"Workspace", "Enhance", "Spectra"}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])
+def test_napari_opens_and_saves_a_cube(make_napari_viewer, small_cube, tmp_path, suffix):
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(write(small_cube, tmp_path / f"in{suffix}"), plugin="napari-deeper")
+    assert layer.name == "small"
+    layer.name = "renamed"
+    (saved,) = layer.save(str(tmp_path / f"out{suffix}"), plugin="napari-deeper")
+    back = read(saved)
+    np.testing.assert_array_equal(back.intensity, small_cube.intensity)
+    np.testing.assert_array_equal(back.wavenumber, small_cube.wavenumber)
+    assert (back.name, back.pixel_size, back.origin) == ("renamed", (0.5, 0.5), (3.0, -2.0))
+
+
+def test_several_files_open_as_several_layers(small_cube, tmp_path):
+    paths = [str(write(small_cube, tmp_path / f"{i}.npz")) for i in range(2)]
+    reader = get_reader(paths)
+    assert reader is not None
+    assert len(reader(paths)) == 2
+
+
+def test_other_files_are_left_to_other_plugins(tmp_path):
+    (tmp_path / "image.zarr").mkdir()
+    (tmp_path / "image.zarr" / "zarr.json").write_text('{"node_type": "group"}')
+    assert get_reader(str(tmp_path / "image.zarr")) is None
+    assert get_reader(str(tmp_path / "photo.png")) is None
+
+
+def test_a_broken_file_is_told_by_name(tmp_path):
+    path = tmp_path / "broken.npz"
+    path.write_bytes(b"PK\x03\x04 cut off")
+    reader = get_reader(str(path))
+    assert reader is not None
+    with pytest.raises(DeeperError, match=r"broken\.npz"):
+        reader(str(path))
+
+
+def test_a_layer_without_wavenumbers_is_not_saved(tmp_path):
+    with pytest.raises(CubeError, match="no Raman cube"):
+        write_layer(str(tmp_path / "a.npz"), np.zeros((2, 3, 4)), {"name": "stack", "metadata": {}})
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_samples_are_one_field_at_two_exposures():
+    manager = PluginManager.instance()
+    manager.discover()
+    cubes = []
+    for key in ("simulated_low_snr", "simulated_high_snr"):
+        ((data, attributes, kind),) = manager.get_sample_data("napari-deeper", key)[0].open()
+        assert kind == "image"
+        cubes.append(cube_from_data(data, attributes["metadata"], attributes["name"]))
+    low, high = cubes
+    assert low.shape == high.shape
+    np.testing.assert_array_equal(low.wavenumber, high.wavenumber)
+    assert low.pixel_size == high.pixel_size is not None
+    assert "imulated" in low.name
+
+
+def test_opening_loads_neither_torch_nor_qt(small_cube, tmp_path):
+    path = write(small_cube, tmp_path / "cube.npz")
+    code = (
+        "import sys\n"
+        "from napari_deeper.plugin import reader, sample_data, writer\n"
+        f"layer, = reader.get_reader({str(path)!r})({str(path)!r})\n"
+        "sample_data.simulated_low_snr()\n"
+        f"writer.write_layer({str(tmp_path / 'copy.npz')!r}, layer[0], layer[1])\n"
+        "heavy = {'torch', 'qtpy', 'PyQt6', 'napari', 'magicgui'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_layer_tuple_survives_nan_and_constant_cubes(small_cube):
+    intensity = small_cube.intensity.copy()
+    intensity[0, 0, :] = np.nan
+    _, attributes, _ = layer_tuple(small_cube.derive(intensity, small_cube_step()))
+    low, high = attributes["contrast_limits"]
+    assert np.isfinite([low, high]).all()
+    assert low < high
+    _, attributes, _ = layer_tuple(small_cube.derive(np.zeros_like(intensity), small_cube_step()))
+    assert attributes["contrast_limits"] == (0.0, 1.0)
+
+
+def small_cube_step():
+    from napari_deeper.spectra.provenance import Step
+
+    return Step("test")

@@ -1,0 +1,212 @@
+"""The Spectra dock, driven by real clicks on the real canvas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication
+
+from napari_deeper import RamanCube, super_resolve
+from napari_deeper.plugin.layers import add_cube
+from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
+from napari_deeper.plugin.widgets.spectra import SpectraWidget
+
+
+@pytest.fixture
+def window(make_napari_viewer):
+    """A shown viewer with the dock, and a function that clicks on a place in world units."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 720)
+    dock, spectra = viewer.window.add_plugin_dock_widget("napari-deeper", "Spectra")
+    viewer.window._qt_window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+    assert isinstance(spectra, SpectraWidget)
+    return viewer, spectra
+
+
+def canvas_point(viewer, place) -> QPoint:
+    """Return where on the canvas a place (y, x) in world units is drawn."""
+    camera = viewer.scene.camera
+    native = viewer.window._qt_window._qt_viewer.canvas.native
+    dy, dx = (np.asarray(place) - np.asarray(camera.center[-2:])) * camera.zoom
+    return QPoint(round(native.width() / 2 + dx), round(native.height() / 2 + dy))
+
+
+def click(qtbot, viewer, place, modifier=Qt.KeyboardModifier.NoModifier):
+    native = viewer.window._qt_window._qt_viewer.canvas.native
+    point = canvas_point(viewer, place)
+    qtbot.mouseMove(native, point)
+    qtbot.mouseClick(native, Qt.MouseButton.LeftButton, modifier, point)
+
+
+def add(viewer, qtbot, cube: RamanCube):
+    layer = add_cube(viewer, cube)
+    viewer.reset_view()
+    qtbot.wait(50)
+    return layer
+
+
+def test_the_empty_dock_teaches(window, small_cube, qtbot):
+    viewer, spectra = window
+    assert "Open Sample" in spectra.plot.hint()
+    assert not spectra.copy.isEnabled()
+    add(viewer, qtbot, small_cube)
+    assert "Click a pixel" in spectra.plot.hint()
+
+
+def test_a_click_shows_the_spectrum_of_that_pixel_in_every_layer(window, small_cube, qtbot):
+    viewer, spectra = window
+    high = super_resolve(small_cube, scale=2, method="bilinear")
+    add(viewer, qtbot, small_cube)
+    add(viewer, qtbot, high)
+    click(qtbot, viewer, (3.0 + 0.5 * 4, -2.0 + 0.5 * 2))
+    curves = spectra.curves()
+    assert [curve.name for curve in curves] == [layer.name for layer in viewer.layers if layer.ndim == 3]
+    np.testing.assert_array_equal(curves[0].intensity, small_cube.intensity[4, 2])
+    np.testing.assert_array_equal(curves[0].wavenumber, small_cube.wavenumber)
+    np.testing.assert_allclose(curves[1].intensity, high.intensity[9, 5], rtol=1e-6)
+    assert len({curve.color for curve in curves}) == 2
+    assert spectra.plot.legend_names() == [curve.name for curve in curves]
+
+
+def test_control_click_adds_a_marker_and_escape_clears(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    click(qtbot, viewer, (4.0, -1.0))
+    click(qtbot, viewer, (5.5, 0.0), Qt.KeyboardModifier.ControlModifier)
+    assert len(spectra.places()) == 2
+    assert len(viewer.layers["Spectra markers"].data) == 2
+    click(qtbot, viewer, (6.0, 0.5))
+    assert len(spectra.places()) == 2
+    qtbot.keyClick(spectra, Qt.Key.Key_Escape)
+    assert spectra.places() == []
+    assert "Spectra markers" not in viewer.layers
+
+
+def test_arrow_keys_move_the_pin_by_one_pixel(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    spectra.pin((5.0, -1.0))
+    qtbot.keyClick(spectra, Qt.Key.Key_Down)
+    qtbot.keyClick(spectra, Qt.Key.Key_Right)
+    np.testing.assert_array_equal(spectra.curves()[0].intensity, small_cube.intensity[5, 3])
+
+
+def test_shift_and_move_browses(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    native = viewer.window._qt_window._qt_viewer.canvas.native
+    qtbot.mouseMove(native, canvas_point(viewer, (4.0, -1.0)))
+    # qtbot.mouseMove carries no modifier, so the event is sent through the viewer's own callbacks
+    event = type("Move", (), {"modifiers": ["Shift"], "position": (1450.0, 6.0, 0.5)})()
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, event)
+    np.testing.assert_array_equal(spectra.curves()[0].intensity, small_cube.intensity[6, 5])
+    event.modifiers = []
+    for callback in viewer.mouse_move_callbacks:
+        callback(viewer, event)
+    assert spectra.curves() == []
+
+
+def test_a_drag_pans_and_pins_nothing(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    native = viewer.window._qt_window._qt_viewer.canvas.native
+    start = canvas_point(viewer, (4.0, -1.0))
+    center = viewer.scene.camera.center
+    qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=start)
+    for step in range(1, 6):
+        qtbot.mouseMove(native, start + QPoint(12 * step, 8 * step))
+        qtbot.wait(20)
+    qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 40))
+    assert spectra.places() == []
+    assert viewer.scene.camera.center != center
+
+
+def test_the_heatmap_follows_the_band(window, small_cube, qtbot):
+    viewer, spectra = window
+    layer = add(viewer, qtbot, small_cube)
+    spectra.heatmap.setChecked(True)
+    (heatmap,) = [la for la in viewer.layers if HEATMAP in la.metadata]
+    for low, high in [(1440.0, 1460.0), (990.0, 1020.0)]:
+        spectra.set_band(low, high)
+        axis = small_cube.wavenumber
+        inside = (axis >= low) & (axis <= high)
+        np.testing.assert_allclose(heatmap.data, small_cube.intensity[..., inside].mean(2), rtol=1e-5)
+        assert f"{low:.0f}-{high:.0f} cm-1" in heatmap.name
+    np.testing.assert_array_equal(heatmap.scale, layer.scale[1:])
+    np.testing.assert_array_equal(heatmap.translate, layer.translate[1:])
+    assert viewer.layers.selection.active is layer
+    spectra.heatmap.setChecked(False)
+    assert heatmap not in viewer.layers
+
+
+def test_presets_move_the_band_and_a_band_off_the_axis_is_told(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    spectra.preset.setCurrentIndex(spectra.preset.findText("1004 cm-1: phenylalanine"))
+    spectra.preset.activated.emit(spectra.preset.currentIndex())
+    assert spectra.plot.band() == (996.0, 1012.0)
+    spectra.heatmap.setChecked(True)
+    spectra.set_band(2800, 2900)
+    assert "2800-2900 cm-1 lies outside" in spectra.status.text()
+
+
+def test_heatmaps_of_every_cube_share_their_contrast(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    add(viewer, qtbot, super_resolve(small_cube, scale=2, method="nearest"))
+    spectra.every.setChecked(True)
+    spectra.heatmap.setChecked(True)
+    heatmaps = [la for la in viewer.layers if HEATMAP in la.metadata]
+    assert len(heatmaps) == 2
+    assert heatmaps[0].contrast_limits == heatmaps[1].contrast_limits
+
+
+def test_normalizing_changes_the_view_and_not_the_copy(window, small_cube, qtbot, tmp_path):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    spectra.pin((4.0, -1.0))
+    spectra.normalize.setCurrentText("maximum = 1")
+    assert spectra.plot.curve_data(0)[1].max() == pytest.approx(1)
+    spectra.copy_spectra()
+    rows = QGuiApplication.clipboard().text().splitlines()
+    assert len(rows) == 1 + small_cube.shape[2]
+    assert float(rows[1].split("\t")[1]) == pytest.approx(small_cube.intensity[2, 2, 0], rel=1e-5)
+    spectra.save_spectra(tmp_path / "out.csv")
+    table = np.genfromtxt(tmp_path / "out.csv", delimiter=",", skip_header=1)
+    np.testing.assert_allclose(table[:, 0], small_cube.wavenumber, atol=1e-4)
+    np.testing.assert_allclose(table[:, 1], small_cube.intensity[2, 2], rtol=1e-5)
+    spectra.save_spectra(tmp_path / "absent" / "out.csv")
+    assert "absent" in spectra.status.text()
+
+
+def test_the_radius_averages(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    spectra.pin((5.0, -0.5))
+    spectra.radius.setValue(0.5)
+    plus = [(4, 3), (3, 3), (5, 3), (4, 2), (4, 4)]
+    expected = np.mean([small_cube.intensity[p] for p in plus], axis=0)
+    np.testing.assert_allclose(spectra.curves()[0].intensity, expected, rtol=1e-5)
+
+
+def test_a_closed_dock_lets_go_of_the_viewer(window, small_cube, qtbot):
+    viewer, spectra = window
+    layer = add(viewer, qtbot, small_cube)
+    n_callbacks = len(viewer.mouse_drag_callbacks)
+    viewer.window.remove_dock_widget(spectra)
+    assert len(viewer.mouse_drag_callbacks) == n_callbacks - 1
+    viewer.layers.remove(layer)
+    viewer.theme = "light"
+
+
+def test_the_canvas_tells_the_true_wavenumber(window, small_cube, qtbot):
+    viewer, _ = window
+    add(viewer, qtbot, small_cube)
+    text = viewer.canvas.overlays.text
+    nearest = small_cube.wavenumber[np.abs(small_cube.wavenumber - 1450).argmin()]
+    assert f"{nearest:.1f} cm-1" in text.text
+    viewer.dims.set_current_step(0, 17)
+    assert f"small: {small_cube.wavenumber[17]:.1f} cm-1 (channel 18 of 120)" == text.text
+    assert viewer.canvas.overlays.scale_bar.visible

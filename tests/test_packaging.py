@@ -78,7 +78,11 @@ def test_a_clean_install_finds_its_files(tmp_path, wheel, how):
 def test_the_wheel_is_small_and_whole(wheel):
     assert wheel.stat().st_size < 30 * 2**20
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("napari_deeper/napari.yaml", "napari_deeper/py.typed", "napari_deeper/sample_data/README.md"):
+    for name in (
+        "napari_deeper/napari.yaml",
+        "napari_deeper/py.typed",
+        "napari_deeper/sample_data/README.md",
+    ):
         assert name in names
     weights = [n for n in names if n.endswith(".safetensors")]
     assert len(weights) >= 4

@@ -15,7 +15,9 @@ from scipy.io import loadmat, savemat
 from napari_deeper.io.matlab5 import list_variables
 from napari_deeper.spectra.errors import FileError
 
-_dtypes = st.sampled_from("f4 f8 i1 u1 i2 u2 i4 u4 i8 u8 c16 >f4 >i2".split())
+_dtypes = st.sampled_from(
+    ["f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "c16", ">f4", ">i2"]
+)
 _arrays = hnp.arrays(_dtypes, hnp.array_shapes(min_dims=2, max_dims=4, min_side=0, max_side=4))
 _texts = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), min_size=1).map(
     lambda text: "a" + text.strip() + "z"

@@ -48,7 +48,9 @@ def test_round_trip(saved):
 
 
 def test_weights_are_kept_to_half_precision(tmp_path):
-    net = CompactHyRISR(CompactHyRISRConfig(8, 3, n_features=4, n_groups=1, n_blocks=1, reduction=2))
+    net = CompactHyRISR(
+        CompactHyRISRConfig(8, 3, n_features=4, n_groups=1, n_blocks=1, reduction=2)
+    )
     torch.nn.init.normal_(net.weights.weight)
     card = {"wavenumber": list(range(600, 608)), "normalization": "centered"}
     got = checkpoint.load(checkpoint.save(net, tmp_path / "a.safetensors", card), scale=3)

@@ -72,5 +72,5 @@ def test_intensity_survives_a_network():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(CheckpointError, match="'minmax'.*max, standard, centered"):
+    with pytest.raises(CheckpointError, match=r"'minmax'.*max, standard, centered"):
         normalize(torch.rand(1, 4), "minmax")

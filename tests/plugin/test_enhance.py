@@ -55,7 +55,7 @@ def test_the_form_starts_from_the_defaults_of_the_params(window):
 
 
 def test_without_a_cube_the_dock_says_what_to_do(window):
-    viewer, enhance = window
+    _, enhance = window
     enhance.refresh()
     assert "Open Sample" in enhance.fit.text()
     assert not enhance.run_button.isEnabled()

@@ -67,7 +67,9 @@ def test_cancel_ends_the_run_and_drops_its_result(qtbot):
     assert not owner.jobs.running
 
 
-@pytest.mark.parametrize("error", [DeeperError("no signal"), RuntimeError("shapes differ"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [DeeperError("no signal"), RuntimeError("shapes differ"), MemoryError()]
+)
 def test_an_error_is_handed_over_not_raised(qtbot, error):
     owner = Owner()
 

@@ -97,7 +97,9 @@ def test_spectrum_at_averages_the_pixels_within_the_radius(y, x, radius, seed):
     places = [
         (np.hypot(3 + 0.5 * i - y, -2 + 0.75 * j - x), i, j) for i in range(9) for j in range(7)
     ]
-    nearest = min(places, key=lambda p: max(abs(3 + 0.5 * p[1] - y) / 0.5, abs(-2 + 0.75 * p[2] - x) / 0.75))
+    nearest = min(
+        places, key=lambda p: max(abs(3 + 0.5 * p[1] - y) / 0.5, abs(-2 + 0.75 * p[2] - x) / 0.75)
+    )
     chosen = {(i, j) for d, i, j in places if d <= radius} | {nearest[1:]}
     expected = np.mean([cube.intensity[i, j] for i, j in chosen], axis=0)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)

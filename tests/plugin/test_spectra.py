@@ -61,7 +61,9 @@ def test_a_click_shows_the_spectrum_of_that_pixel_in_every_layer(window, small_c
     add(viewer, qtbot, high)
     click(qtbot, viewer, (3.0 + 0.5 * 4, -2.0 + 0.5 * 2))
     curves = spectra.curves()
-    assert [curve.name for curve in curves] == [layer.name for layer in viewer.layers if layer.ndim == 3]
+    assert [curve.name for curve in curves] == [
+        layer.name for layer in viewer.layers if layer.ndim == 3
+    ]
     np.testing.assert_array_equal(curves[0].intensity, small_cube.intensity[4, 2])
     np.testing.assert_array_equal(curves[0].wavenumber, small_cube.wavenumber)
     np.testing.assert_allclose(curves[1].intensity, high.intensity[9, 5], rtol=1e-6)
@@ -132,7 +134,9 @@ def test_the_heatmap_follows_the_band(window, small_cube, qtbot):
         spectra.set_band(low, high)
         axis = small_cube.wavenumber
         inside = (axis >= low) & (axis <= high)
-        np.testing.assert_allclose(heatmap.data, small_cube.intensity[..., inside].mean(2), rtol=1e-5)
+        np.testing.assert_allclose(
+            heatmap.data, small_cube.intensity[..., inside].mean(2), rtol=1e-5
+        )
         assert f"{low:.0f}-{high:.0f} cm-1" in heatmap.name
     np.testing.assert_array_equal(heatmap.scale, layer.scale[1:])
     np.testing.assert_array_equal(heatmap.translate, layer.translate[1:])

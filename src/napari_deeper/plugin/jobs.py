@@ -36,7 +36,7 @@ class _Run:
     def _target(self) -> None:
         try:
             self.result = self._work(Progress(self._report, self.cancel))
-        except Exception as error:  # noqa: BLE001 - handed to the GUI thread, which shows it
+        except Exception as error:
             self.error = error
 
     def _report(self, fraction: float, text: str) -> None:

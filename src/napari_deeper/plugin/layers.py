@@ -71,11 +71,15 @@ def cube_from_layer(layer: Layer | None) -> RamanCube:
         In words for the user, where the layer is no cube, is RGB, or was changed in shape.
     """
     if layer is None:
-        raise CubeError("No layer is chosen. Open a Raman cube: File > Open, or File > Open Sample > DeepeR.")
+        raise CubeError(
+            "No layer is chosen. Open a Raman cube: File > Open, or File > Open Sample > DeepeR."
+        )
     if type(layer).__name__ != "Image":
         raise CubeError(f"'{layer.name}' is a {type(layer).__name__} layer. Choose a Raman cube.")
     if layer.rgb:
-        raise CubeError(f"'{layer.name}' is a color (RGB) image, not a Raman cube with wavenumbers.")
+        raise CubeError(
+            f"'{layer.name}' is a color (RGB) image, not a Raman cube with wavenumbers."
+        )
     if KEY not in layer.metadata:
         raise CubeError(
             f"'{layer.name}' has no wavenumbers, so its channels have no meaning in cm-1. Open the cube "
@@ -128,7 +132,9 @@ def wavenumbers(layer: Layer) -> NDArray[np.float64]:
     return np.asarray(layer.metadata[KEY]["wavenumber"], dtype=np.float64)
 
 
-def spectrum_at(layer: Layer, position: tuple[float, float], radius: float) -> NDArray[np.float32] | None:
+def spectrum_at(
+    layer: Layer, position: tuple[float, float], radius: float
+) -> NDArray[np.float32] | None:
     """Return the mean spectrum (channel,) of a cube layer around a place, or None outside it.
 
     Parameters
@@ -151,4 +157,5 @@ def spectrum_at(layer: Layer, position: tuple[float, float], radius: float) -> N
     distance = np.hypot((y - center[0]) * scale[0], (x - center[1]) * scale[1])
     chosen = (distance <= radius) | ((y == nearest[0]) & (x == nearest[1]))
     spectra = layer.data[:, y[chosen], x[chosen]]
-    return np.asarray(spectra, dtype=np.float32).mean(axis=1)
+    mean: NDArray[np.float32] = np.asarray(spectra, dtype=np.float32).mean(axis=1)
+    return mean

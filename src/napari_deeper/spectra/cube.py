@@ -109,7 +109,9 @@ class RamanCube:
             Fields that the step changed, for example ``wavenumber`` or ``pixel_size``.
         """
         history = (*self.provenance, step)
-        return dataclasses.replace(self, intensity=intensity, provenance=history, **changes)
+        return dataclasses.replace(
+            self, intensity=np.asarray(intensity), provenance=history, **changes
+        )
 
     def header(self) -> dict[str, Any]:
         """Return everything but the intensities, as JSON types, for files and layers."""
@@ -131,7 +133,7 @@ class RamanCube:
         return cls(
             intensity,  # type: ignore[arg-type]
             header["wavenumber"],
-            tuple(size) if size else None,  # type: ignore[arg-type]
+            tuple(size) if size else None,
             origin=(origin[0], origin[1]),
             zoom=float(header.get("zoom", 1.0)),
             excitation_nm=header.get("excitation_nm"),
@@ -193,5 +195,7 @@ def _check_pixel_size(size: Any) -> Pair | None:
         return None
     pair = (size, size) if np.isscalar(size) else tuple(size)
     if len(pair) != 2 or not all(np.isfinite(s) and s > 0 for s in pair):
-        raise CubeError(f"The pixel size is {size}; it must be two positive numbers (dy, dx) in um.")
+        raise CubeError(
+            f"The pixel size is {size}; it must be two positive numbers (dy, dx) in um."
+        )
     return float(pair[0]), float(pair[1])

@@ -36,9 +36,9 @@ class DockPage(QWidget):
             emitter.disconnect(slot)
         self._connections = []
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Notice being taken out of the window."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.release()
         return bool(super().event(event))
 

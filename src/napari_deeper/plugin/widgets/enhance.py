@@ -22,7 +22,11 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_deeper.engine.denoise import DenoiseParams
-from napari_deeper.engine.enhance import enhance
+from napari_deeper.engine.enhance import (
+    DENOISE_COMPARATORS,
+    SUPER_RESOLVE_COMPARATORS,
+    enhance,
+)
 from napari_deeper.engine.estimate import plan
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.plugin.canvas import current_cube
@@ -37,9 +41,6 @@ from napari_deeper.spectra.progress import Progress
 
 if TYPE_CHECKING:
     import napari
-
-DENOISE_COMPARATORS = ("low-rank", "pca", "savgol", "wavelet")
-SUPER_RESOLVE_COMPARATORS = ("nearest", "bilinear", "bicubic")
 
 
 class EnhanceWidget(DockPage):
@@ -65,11 +66,15 @@ class EnhanceWidget(DockPage):
     def _build(self) -> None:
         self.cube = QComboBox()
         self.cube.setToolTip("The image layer to work on; it is never changed")
-        self.cube.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.cube.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
         self.cube.setMinimumContentsLength(12)
         self.fit = _wrapped_label()
         self.denoise_on = QCheckBox("Denoise")
-        self.denoise_on.setToolTip("Turn short-exposure spectra into what a longer exposure would show")
+        self.denoise_on.setToolTip(
+            "Turn short-exposure spectra into what a longer exposure would show"
+        )
         self.denoise_form = ParamsForm(
             DenoiseParams, ["method"], _advanced(DenoiseParams, {"method", "device"}), self._changed
         )

@@ -1,4 +1,4 @@
-"""A form made by magicgui from a params dataclass: the same definition that checks, records and the command line use."""
+"""A form made by magicgui from a params dataclass, the definition that checks, records and flags use too."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ class Remembered:
 
     def save(self, **records: Any) -> None:
         """Keep params objects and plain values by name."""
-        plain = {k: to_json(v) if dataclasses.is_dataclass(v) else v for k, v in records.items()}
+        plain = {
+            k: to_json(v) if dataclasses.is_dataclass(v) and not isinstance(v, type) else v
+            for k, v in records.items()
+        }
         self._store.setValue(self._key, json.dumps(plain))
 
     def load(self) -> dict[str, Any]:

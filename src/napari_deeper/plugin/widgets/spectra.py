@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_deeper.io.spectra_table import Column, format_spectra, write_spectra
@@ -80,20 +79,34 @@ class SpectraWidget(DockPage):
         self.preset.setToolTip("Move the band to a known vibration")
         self.low, self.high = (self._wavenumber_box() for _ in range(2))
         self.heatmap = QCheckBox("Heatmap")
-        self.heatmap.setToolTip("Show the mean intensity of the band as an image; drag the band and it follows")
+        self.heatmap.setToolTip(
+            "Show the mean intensity of the band as an image; drag the band and it follows"
+        )
         self.every = QCheckBox("of every cube")
-        self.every.setToolTip("Heatmaps of all cube layers on one contrast; off: of the current cube only")
+        self.every.setToolTip(
+            "Heatmaps of all cube layers on one contrast; off: of the current cube only"
+        )
         self.radius = QDoubleSpinBox()
         self.radius.setRange(0, 1000)
         self.radius.setDecimals(2)
         self.radius.setSingleStep(0.5)
-        self.radius.setToolTip("Average the pixels within this distance of the place; 0 reads the single pixel")
+        self.radius.setToolTip(
+            "Average the pixels within this distance of the place; 0 reads the single pixel"
+        )
         self.normalize = QComboBox()
         self.normalize.addItems(list(NORMALIZATIONS))
-        self.normalize.setToolTip("Scale the curves for display only; copies and files keep the cube's intensities")
-        self.fit = self._button("Fit view", "Show the whole spectra again (after zooming with the wheel)")
-        self.copy = self._button("Copy", "Copy the spectra as a table (tabs), in the cube's own intensities")
-        self.save = self._button("Save CSV...", "Save the spectra as CSV, in the cube's own intensities")
+        self.normalize.setToolTip(
+            "Scale the curves for display only; copies and files keep the cube's intensities"
+        )
+        self.fit = self._button(
+            "Fit view", "Show the whole spectra again (after zooming with the wheel)"
+        )
+        self.copy = self._button(
+            "Copy", "Copy the spectra as a table (tabs), in the cube's own intensities"
+        )
+        self.save = self._button(
+            "Save CSV...", "Save the spectra as CSV, in the cube's own intensities"
+        )
         self.clear = self._button("Clear", "Remove all markers (Escape)")
 
     def _wavenumber_box(self) -> QDoubleSpinBox:
@@ -228,7 +241,7 @@ class SpectraWidget(DockPage):
         self._markers.clear()
         self.refresh()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Arrow keys move the pinned pixel, Escape clears the markers."""
         moves = {
             Qt.Key.Key_Up: (-1, 0),
@@ -236,6 +249,8 @@ class SpectraWidget(DockPage):
             Qt.Key.Key_Left: (0, -1),
             Qt.Key.Key_Right: (0, 1),
         }
+        if event is None:
+            return
         key = Qt.Key(event.key())
         if key in moves:
             self.move_pin(*moves[key])
@@ -283,7 +298,9 @@ class SpectraWidget(DockPage):
         self.radius.setSuffix(f" {unit}")
         normalized = self.normalize.currentIndex() > 0
         intensity_unit = header.get("metadata", {}).get("intensity_unit", "arb. units")
-        self.plot.set_y_label("Intensity (normalized)" if normalized else f"Intensity ({intensity_unit})")
+        self.plot.set_y_label(
+            "Intensity (normalized)" if normalized else f"Intensity ({intensity_unit})"
+        )
         if layer is not None and self._range_of != tuple(wavenumbers(layer)[[0, -1]]):
             self._range_of = tuple(wavenumbers(layer)[[0, -1]])
             self.plot.set_axis_range(*self._range_of)

@@ -1,0 +1,152 @@
+"""Noise that rises with the signal, and low-rank shrinkage that allows for it.
+
+Photon counts vary by the square root of their number, so bright pixels and strong bands are noisier. A low-rank method
+that takes the noise for uniform mistakes theirs for structure. Here the noise variance is modelled as a constant
+plus a multiple of the signal, the map is scaled so that its noise is nearly uniform, and scaled back when shrunk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from napari_deeper.processing import low_rank
+
+Spectra = NDArray[np.float32]
+Vector = NDArray[np.float64]
+
+_MIN_PIXELS = 64
+_N_BINS = 32
+_MAX_ROUNDS = 6
+_SETTLED = 0.02
+# Shot noise below this part of the constant noise is not worth a scaling of its own.
+_NEGLIGIBLE = 0.2
+# No pixel or channel is taken to have less than this part of the mean variance: where next to nothing was counted,
+# the estimate of its noise is next to nothing too, and would count for everything.
+_FLOOR = 0.2
+
+
+@dataclass(frozen=True)
+class NoiseScale:
+    """The standard deviation of the noise of each intensity: ``row * column``.
+
+    Parameters
+    ----------
+    row
+        (pixel, 1).
+    column
+        (1, channel).
+    uniform
+        Whether the noise is the same everywhere.
+    photons
+        Mean intensity of the map in photons; infinite where the noise does not rise with the signal.
+    """
+
+    row: Spectra
+    column: Spectra
+    uniform: bool
+    photons: float = float("inf")
+
+    def shrink(self, spectra: Spectra) -> Spectra:
+        """Shrink (pixel, channel) spectra, with `low_rank.shrink_smooth`, at this noise."""
+        if self.uniform:
+            return low_rank.shrink_smooth(spectra, float(self.row[0, 0] * self.column[0, 0]))
+        scale = self.row * self.column
+        return low_rank.shrink_smooth(spectra / scale, 1.0) * scale
+
+
+def estimate(spectra: Spectra) -> NoiseScale:
+    """Estimate how the noise of a map depends on its signal.
+
+    Scaling and shrinking are repeated, because each gives the other a better start.
+
+    Parameters
+    ----------
+    spectra
+        (pixel, channel). With fewer than 64 pixels the noise is taken to be uniform.
+
+    References
+    ----------
+    Scaling by rows and columns: Cochran & Horne 1977, doi 10.1021/ac50014a048.
+    """
+    scale = _uniform(spectra, low_rank.noise_level(spectra))
+    if spectra.shape[0] < _MIN_PIXELS or scale.row[0, 0] <= 0:
+        return scale
+    signal = _Signal.of(spectra)
+    part = 0.0
+    for _ in range(_MAX_ROUNDS):
+        constant, slope = _fit(spectra - scale.shrink(spectra), signal)
+        level = constant + slope * signal.mean
+        share = slope * signal.mean / level if level > 0 else 0.0
+        if slope * signal.high < _NEGLIGIBLE * constant or level <= 0:
+            return scale
+        scale = _proportional(signal, constant, slope)
+        if abs(share - part) < _SETTLED:
+            return scale
+        part = share
+    return scale
+
+
+@dataclass(frozen=True)
+class _Signal:
+    """What each pixel and channel holds on average: the product of both stands for the signal.
+
+    Unlike a denoised map it follows no single photon, so it can tell the noise of spectra that hold few.
+    """
+
+    row: Vector
+    column: Vector
+    mean: float
+
+    @classmethod
+    def of(cls, spectra: Spectra) -> _Signal:
+        row = np.maximum(spectra.mean(axis=1, keepdims=True, dtype=np.float64), 0)
+        column = np.maximum(spectra.mean(axis=0, keepdims=True, dtype=np.float64), 0)
+        return cls(row, column, max(float(spectra.mean(dtype=np.float64)), 0.0))
+
+    @property
+    def high(self) -> float:
+        """A strong intensity of the map."""
+        if self.mean <= 0:
+            return 0.0
+        return float(np.quantile(self.row, 0.95) * np.quantile(self.column, 0.95) / self.mean)
+
+
+def _fit(residual: Spectra, signal: _Signal) -> tuple[float, float]:
+    """Fit variance = constant + slope * signal to second differences of what was taken off."""
+    if signal.mean <= 0:
+        return 1.0, 0.0
+    variance = np.square(np.diff(residual, 2, axis=1), dtype=np.float64) / 6
+    level = signal.row * signal.column[:, 1:-1] / signal.mean
+    borders = np.quantile(level, np.linspace(0, 1, _N_BINS + 1)[1:-1])
+    place = np.searchsorted(borders, level.ravel(), side="right")
+    n = np.bincount(place, minlength=_N_BINS)
+    filled = n > 0
+    n = n[filled]
+    mean_level = np.bincount(place, level.ravel(), _N_BINS)[filled] / n
+    mean_variance = np.bincount(place, variance.ravel(), _N_BINS)[filled] / n
+    # An estimated variance is as uncertain as it is large.
+    weight = np.sqrt(n) / np.maximum(mean_variance, 1e-3 * mean_variance.max() + 1e-300)
+    design = np.stack([weight, weight * mean_level], axis=1)
+    constant, slope = nnls(design, weight * mean_variance)[0]
+    return float(constant), float(slope)
+
+
+def _uniform(spectra: Spectra, sigma: float) -> NoiseScale:
+    row = np.full((spectra.shape[0], 1), sigma, np.float32)
+    return NoiseScale(row, np.ones((1, spectra.shape[1]), np.float32), True)
+
+
+def _proportional(signal: _Signal, constant: float, slope: float) -> NoiseScale:
+    row, column = constant + slope * signal.row, constant + slope * signal.column
+    row, column = (np.maximum(part, _FLOOR * part.mean()) for part in (row, column))
+    column = column / (constant + slope * signal.mean)
+    return NoiseScale(
+        np.sqrt(row).astype(np.float32),
+        np.sqrt(column).astype(np.float32),
+        uniform=False,
+        photons=signal.mean / slope,
+    )

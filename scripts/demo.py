@@ -12,7 +12,6 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 from napari_deeper import DeeperError, RamanCube, denoise, super_resolve, write
-from napari_deeper.plugin.canvas import current_cube
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.workspace import open_docks
@@ -79,7 +78,7 @@ def show(viewer: napari.Viewer, path: Path | None) -> EnhanceWidget:
         settle(0.05)
     if enhance.failure:
         return enhance
-    viewer.layers.selection.active = cube_layers(viewer.layers)[-1]
+    spectra.normalize.setCurrentText("per second")
     spectra.pin(brightest_place(cube_from_layer(source)))
     spectra.every.setChecked(True)
     spectra.heatmap.setChecked(True)
@@ -110,8 +109,6 @@ def leave(viewer: napari.Viewer, folder: Path, *, with_target: bool) -> None:
     """Write the screenshot, the cubes and the table, and say where."""
     folder.mkdir(parents=True, exist_ok=True)
     viewer.screenshot(str(folder / "window.png"), canvas_only=False, flash=False)
-    current = current_cube(viewer)
-    assert current is not None
     cubes = [cube_from_layer(layer) for layer in cube_layers(viewer.layers)]
     for cube in cubes:
         if cube.provenance and cube.provenance[-1].verb in ("denoise", "super-resolve"):
@@ -129,11 +126,16 @@ def metrics_table(cubes: list[RamanCube], *, with_target: bool) -> str:
     """Return markdown: how far each result is from what a longer, or a finer, measurement shows."""
     target = cubes[0] if with_target else None
     source = cubes[1] if with_target else cubes[0]
+    longer = 1.0  # how much longer the target was exposed: both are compared in the target's counts
+    if target is not None:
+        longer = target.metadata["dwell_time_s"] / source.metadata["dwell_time_s"]
     lines = ["# Metrics", ""]
     if target is not None:
         lines += ["## Denoised: the simulated cell at 0.1 s against the same cell at 1 s", ""]
         same_grid = [cube for cube in cubes[1:] if cube.shape == target.shape]
-        lines += _table([(cube.name, cube.intensity) for cube in same_grid], target.intensity)
+        lines += _table(
+            [(cube.name, longer * cube.intensity) for cube in same_grid], target.intensity
+        )
         lines += ["", "## 0.1 s and every second pixel, against all pixels at 1 s (40x faster)", ""]
     else:
         lines += ["## 2x of every second pixel of this cube, against the pixels left out", ""]
@@ -144,10 +146,14 @@ def metrics_table(cubes: list[RamanCube], *, with_target: bool) -> str:
     for method in ("auto", "hyrisr", "nearest", "bilinear", "bicubic"):
         fine = super_resolve(low, scale=2, method=method).intensity
         y, x = np.minimum(fine.shape[:2], reference.shape[:2])
-        rows.append((f"2x ({method})", fine[:y, :x]))
+        rows.append((f"2x ({method})", longer * fine[:y, :x]))
     y, x = np.minimum(np.array(low.shape[:2]) * 2, reference.shape[:2])
     lines += _table(rows, reference.intensity[:y, :x])
-    lines += ["", "MSE, lower is better; PSNR on the span of the target, higher; mean spectral angle, lower.", ""]
+    lines += [
+        "",
+        "MSE, lower is better; PSNR on the span of the target, higher; mean spectral angle, lower.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     n_steps = args.steps or max(1, int(args.minutes * STEPS_PER_MINUTE[args.task]))
     schedule = Schedule(n_steps, args.rate, args.seed)
-    command = "python scripts/train_weights.py " + " ".join(sys.argv[1:])
+    command = describe(args, n_steps)
     start, losses = time.monotonic(), []
 
     def report(step: int, value: float) -> None:
@@ -34,8 +33,21 @@ def main() -> None:
     if args.task == "denoise":
         path = make_denoiser(args.out, schedule, command, report)
     else:
-        path = make_super_resolver(args.out, args.scale, schedule, command, report, args.start_from)
+        path = make_super_resolver(
+            args.out, args.scale, schedule, command, report, args.start_from, args.loudest
+        )
     print(path)
+
+
+def describe(args: argparse.Namespace, n_steps: int) -> str:
+    """Return the command that makes the same weights anywhere."""
+    words = ["python scripts/train_weights.py", args.task]
+    if args.task == "super-resolve":
+        words.append(f"--scale {args.scale} --loudest {args.loudest:g}")
+    words.append(f"--steps {n_steps} --rate {args.rate:g} --seed {args.seed}")
+    if args.start_from:
+        words.append(f"--start-from {args.start_from.name}")
+    return " ".join([*words, "--out FOLDER"])
 
 
 def parse() -> argparse.Namespace:
@@ -49,6 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--loudest", type=float, default=1.0, help="noisiest cube (in its std)")
     parser.add_argument("--start-from", type=Path, help="weights of another scale")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()

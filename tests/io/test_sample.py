@@ -34,7 +34,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     (folder / "cell.mat").write_bytes(CONTENT)
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/cell.mat"
         server.shutdown()
@@ -62,12 +62,11 @@ def test_another_file_is_thrown_away(tmp_path: Path, url: str) -> None:
     assert list(cache.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["closed port", "missing file", "no such host"])
+@pytest.mark.parametrize("where", ["closed port", "missing file"])
 def test_offline_is_said(tmp_path: Path, url: str, where: str) -> None:
     address = {
         "closed port": "http://127.0.0.1:9/cell.mat",
         "missing file": url.replace("cell", "other"),
-        "no such host": "http://nowhere.invalid/cell.mat",
     }[where]
     cache = tmp_path / "cache"
     with pytest.raises(FileError, match="could not be downloaded"):
@@ -95,17 +94,8 @@ def test_the_address_is_pinned() -> None:
     assert "/RamanSPy/4fe2f1f80c166b8e99115ec03ddd35f40af30bcd/" in sample.THP1_URL
 
 
-def test_the_hash_is_that_of_the_measured_cell() -> None:
-    path = (
-        Path(__file__).parents[2].parent
-        / "shared"
-        / "data"
-        / "thp1"
-        / "3D THP1 map 001 L5 (B+R) (Sub BG).mat"
-    )
-    if not path.exists():
-        pytest.skip(f"measured data is not here: {path}")
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == sample.THP1_SHA256
+def test_the_hash_is_that_of_the_measured_cell(thp1_path: Path) -> None:
+    assert hashlib.sha256(thp1_path.read_bytes()).hexdigest() == sample.THP1_SHA256
 
 
 def test_simulated_cells_open() -> None:

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from napari_deeper.models import checkpoint
-from napari_deeper.models.hyrisr import CompactHyRISR, CompactHyRISRConfig, HyRISR, HyRISRConfig
+from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import CheckpointError
 

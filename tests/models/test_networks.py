@@ -6,14 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_deeper.models.hyrisr import (
+from napari_deeper.models.compact import (
     CompactHyRISR,
     CompactHyRISRConfig,
-    HyRISR,
-    HyRISRConfig,
     interpolate,
     weigh_neighbors,
 )
+from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import CheckpointError
 

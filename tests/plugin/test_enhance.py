@@ -103,6 +103,10 @@ def test_run_adds_named_layers_and_leaves_the_input_alone(window, small_cube, qt
     np.testing.assert_allclose(top.intensity, expected.intensity, rtol=1e-5, atol=1e-3)
     assert [step.verb for step in top.provenance] == ["denoise", "super-resolve"]
     assert viewer.layers[-1].contrast_limits == source.contrast_limits
+    assert enhance.source_layer() is source  # another run starts from the same cube
+    viewer.layers.selection.active = viewer.layers[1]
+    qtbot.waitUntil(lambda: enhance.source_layer() is viewer.layers[1])
+    assert "already" in enhance.fit.text()
     assert enhance.message.text()
 
 

@@ -23,8 +23,8 @@ class Coverage:
     Parameters
     ----------
     weight
-        (channel,): 1 where the network's result is taken, 0 outside its range, and a ramp over the eight channels
-        in between, so that no step shows.
+        (channel,): 1 where the network's result is taken, 0 outside its range, and a ramp over the
+        eight channels in between, so that no step shows.
     gaps
         The ranges of the cube that lie outside, in words.
     """
@@ -51,7 +51,8 @@ def cover(wavenumber: Axis, model_axis: Axis, name: str) -> Coverage:
     Raises
     ------
     AxisError
-        If they share less than a quarter of the network's range, or fewer than 32 of the cube's channels.
+        If they share less than a quarter of the network's range, or fewer than 32 of the cube's
+        channels.
     """
     inside = resample.covered(model_axis, wavenumber)
     shared = min(wavenumber[-1], model_axis[-1]) - max(wavenumber[0], model_axis[0])

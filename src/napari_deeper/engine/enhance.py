@@ -30,18 +30,19 @@ def enhance(
     cube
         The input; it is not changed.
     denoise_params, super_resolve_params
-        Settings of each step; None leaves the step out. With both, the denoised cube is super-resolved.
+        Settings of each step; None leaves the step out. With both, the denoised cube is
+        super-resolved.
     comparators
-        Names of methods. One that denoises is run on the input, one that super-resolves on what the super-resolution
-        was given.
+        Names of methods. One that denoises is run on the input, one that super-resolves on what the
+        super-resolution was given.
     progress
         Gets reports on the whole, and may cancel.
 
     Returns
     -------
     list[RamanCube]
-        The denoised cube, the super-resolved cube (as far as asked for), then one cube for each comparator. Each is
-        named for what it is.
+        The denoised cube, the super-resolved cube (as far as asked for), then one cube for each
+        comparator. Each is named for what it is.
 
     Raises
     ------

@@ -15,7 +15,8 @@ N_SAMPLE = 384
 # Noise of fewer photons comes in spikes, which small changes do not stand for.
 MIN_PHOTONS = 3.0
 _PROBE = np.float32(0.1)
-# What the network is trusted with before the data speak; they outweigh it from a handful of spectra upwards.
+# What the network is trusted with before the data speak; they outweigh it from a handful of spectra
+# upwards.
 _PRIOR_SHARE, _PRIOR_SPREAD = 0.5, 0.2
 
 
@@ -28,9 +29,9 @@ def network_share(
 ) -> float:
     """Estimate which share of the network's result, the rest from the shrunk map, has the least error.
 
-    The error of a mixture follows from how far its two parts lie from each other and from the measured map, and from
-    how much each follows the noise (Stein's unbiased risk). The last is measured by adding a little more noise
-    to the map and looking how the results change.
+    The error of a mixture follows from how far its two parts lie from each other and from the
+    measured map, and from how much each follows the noise (Stein's unbiased risk). The last is
+    measured by adding a little more noise to the map and looking how the results change.
 
     Parameters
     ----------

@@ -64,7 +64,8 @@ class Network:
 
         def to_model(spectra: Intensity) -> Intensity:
             moved = move(spectra)
-            # One repeated channel would continue its noise as a level; the mean of several does not.
+            # One repeated channel would continue its noise as a level; the mean of several does
+            # not.
             moved[:, :first] = moved[:, first : first + _N_EDGE].mean(axis=1, keepdims=True)
             stop = last + 1
             moved[:, stop:] = moved[:, max(0, stop - _N_EDGE) : stop].mean(axis=1, keepdims=True)
@@ -125,9 +126,10 @@ def denoise_spectra(
 ) -> Intensity:
     """Denoise spectra one by one.
 
-    Within the network's range the result is the network's output, brought back to the cube's axis: detail finer
-    than the network's channels is not kept, because at that width noise and bands cannot be told apart. Channels
-    outside its range are denoised by wavelet shrinkage, and the two are blended over eight channels.
+    Within the network's range the result is the network's output, brought back to the cube's axis:
+    detail finer than the network's channels is not kept, because at that width noise and bands
+    cannot be told apart. Channels outside its range are denoised by wavelet shrinkage, and the two
+    are blended over eight channels.
 
     Parameters
     ----------
@@ -178,12 +180,13 @@ def super_resolve_image(
     tile: int,
     progress: Progress,
     notes: list[str],
+    share: float = 1.0,
 ) -> Intensity:
     """Super-resolve an image in tiles.
 
-    The result is aligned bilinear interpolation on the cube's own axis plus the network's correction to it, brought
-    back from the network's axis: bands keep the cube's spectral resolution, and channels that the network does not
-    cover are interpolated.
+    The result is aligned bilinear interpolation on the cube's own axis plus the network's
+    correction to it, brought back from the network's axis: bands keep the cube's spectral
+    resolution, and channels that the network does not cover are interpolated.
 
     Parameters
     ----------
@@ -195,11 +198,13 @@ def super_resolve_image(
         Longest side of a tile, in measured pixels.
     notes
         Gets a sentence about what the user should know.
+    share
+        Of the network's correction that is applied.
     """
     scale = network.checkpoint.scale or 1
     n_y, n_x, n_channels = intensity.shape
     low = network.to_model_axis()(intensity.reshape(-1, n_channels)).reshape(n_y, n_x, -1)
-    to_cube = network.to_cube_axis()
+    to_cube, weight = network.to_cube_axis(), np.float32(share) * network.coverage.weight
     samples = torch.from_numpy(low).permute(2, 0, 1)[None]
     scaled, scaling = normalize(samples, network.checkpoint.normalization)
 
@@ -207,11 +212,13 @@ def super_resolve_image(
         fine = upsample(intensity, scale, "bilinear", phase)
         parts = cut(n_y, n_x, size, scale)
         for number, part in enumerate(parts):
-            progress.update(number / len(parts), f"Super-resolving tile {number + 1} of {len(parts)}")
+            progress.update(
+                number / len(parts), f"Super-resolving tile {number + 1} of {len(parts)}"
+            )
             output = restore(_forward_tile(network, scaled[:, :, part.y, part.x], phase), scaling)
             change = output[0].permute(1, 2, 0).numpy()
             change = change - upsample(low[part.y, part.x], scale, "bilinear", phase)
-            moved = to_cube(change.reshape(-1, change.shape[2])) * network.coverage.weight
+            moved = weight * to_cube(change.reshape(-1, change.shape[2]))
             fine[part.fine(scale)] += part.weight * moved.reshape(*change.shape[:2], n_channels)
         return fine
 
@@ -231,8 +238,8 @@ def _forward_tile(network: Network, low: Tensor, phase: int) -> Tensor:
         trained = checkpoint.phase if checkpoint.phase is not None else phase
         if trained == phase:
             return checkpoint.model(low).cpu()  # type: ignore[no-any-return]
-        # A network does not care where its grid starts: one more pixel around, and the same values are cut out at
-        # places shifted by the difference of the phases.
+        # A network does not care where its grid starts: one more pixel around, and the same values
+        # are cut out at places shifted by the difference of the phases.
         scale = checkpoint.scale or 1
         fine = checkpoint.model(pad(low, (1, 1, 1, 1), mode="replicate"))
         start = scale + trained - phase

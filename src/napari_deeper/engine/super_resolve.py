@@ -12,7 +12,7 @@ from napari_deeper.engine.device import DeviceSetting
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import Pair, RamanCube, require_signal
-from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.errors import AxisError, CheckpointError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 
@@ -21,6 +21,8 @@ Intensity = NDArray[np.float32]
 SCALES = (2, 3, 4)
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 METHODS = ("auto", "hyrisr", *INTERPOLATIONS)
+# A smaller share of the network would not be worth its time.
+MIN_SHARE = 0.03
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ def super_resolve(
     Returns
     -------
     RamanCube
-        (scale * y, scale * x, channel) on the same axis. Its pixel size, origin and zoom are set so that fine
-        pixel ``k * scale + phase`` lies exactly where measured pixel ``k`` does.
+        (scale * y, scale * x, channel) on the same axis. Its pixel size, origin and zoom are set so
+        that fine pixel ``k * scale + phase`` lies exactly where measured pixel ``k`` does.
 
     Raises
     ------
@@ -131,19 +133,18 @@ def super_resolve(
     progress = progress or Progress()
     progress.update(0.0, "Super-resolving")
     notes: list[str] = []
-    chosen = p.method
+    record: dict[str, Any] = {"chosen": p.method}
     if p.method == "auto":
-        chosen, reason = choose_method(cube, p)
-        notes.append(reason)
-    record: dict[str, Any] = {"chosen": chosen}
-    if chosen == "hyrisr":
-        fine, more = _by_network(cube, p, progress, notes)
-        record |= more
+        fine, record = _auto(cube, p, progress, notes)
+    elif p.method == "hyrisr":
+        fine, record = _by_network(cube, p, progress, notes)
     else:
-        method = cast(Literal["nearest", "bilinear", "bicubic"], chosen)
+        method = cast(Literal["nearest", "bilinear", "bicubic"], p.method)
         fine = upsample(cube.intensity, p.scale, method, p.phase, as_published=p.as_published)
     if p.as_published:
-        notes.append("Zoomed corner to corner as published: the image is shifted against its input.")
+        notes.append(
+            "Zoomed corner to corner as published: the image is shifted against its input."
+        )
     progress.update(1.0, "Super-resolved")
     step = Step("super-resolve", settings_of.to_json(p) | record, tuple(dict.fromkeys(notes)))
     return cube.derive(fine, step, **_place(cube, p.scale, p.phase))
@@ -162,27 +163,60 @@ def check_super_resolve(p: SuperResolveParams) -> None:
         )
 
 
-def choose_method(cube: RamanCube, p: SuperResolveParams) -> tuple[str, str]:
-    """Return the method that ``auto`` stands for on this cube, and why."""
-    return (
-        "bilinear",
-        "auto chose bilinear interpolation aligned to the sample phase: on measured maps no other "
-        "method came closer to the pixels left out.",
-    )
-
-
 def _by_network(
     cube: RamanCube, p: SuperResolveParams, progress: Progress, notes: list[str]
 ) -> tuple[Intensity, dict[str, Any]]:
     from napari_deeper.engine import network as run
 
     network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
-    # Squares of very large or small intensities would leave float32; at a maximum of 1 they cannot.
-    unit = np.float32(np.abs(cube.intensity).max())
-    image = cube.intensity / unit
+    image, unit = _at_unit_scale(cube)
     fine = run.super_resolve_image(network, image, p.phase, p.tile, progress, notes)
     fine *= unit
-    return fine, network.record()
+    return fine, {"chosen": "hyrisr"} | network.record()
+
+
+def _auto(
+    cube: RamanCube, p: SuperResolveParams, progress: Progress, notes: list[str]
+) -> tuple[Intensity, dict[str, Any]]:
+    """Interpolate, and add as much of the network's correction as the map itself bears out."""
+    from napari_deeper.engine import network as run
+    from napari_deeper.engine.trial import correction_share
+
+    image, unit = _at_unit_scale(cube)
+    record: dict[str, Any] = {"chosen": "bilinear", "network_share": 0.0}
+    try:
+        network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
+    except (AxisError, CheckpointError) as error:
+        if p.model:
+            raise
+        notes.append(f"auto interpolated (aligned bilinear) without the network. {error}")
+        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
+    share = correction_share(network, image, p.phase, p.tile, progress.part(0.0, 0.2))
+    if share is None:
+        notes.append(
+            "auto interpolated (aligned bilinear): the map is too small to test the network on it."
+        )
+        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
+    if share < MIN_SHARE:
+        notes.append(
+            "auto interpolated (aligned bilinear): the network did not find measured pixels of this "
+            "map any better when they were left out."
+        )
+        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
+    notes.append(
+        f"auto added {share:.0%} of the network's correction to aligned bilinear interpolation: the "
+        "share that best found measured pixels of this map when they were left out."
+    )
+    record |= {"chosen": "bilinear and hyrisr", "network_share": share} | network.record()
+    rest = progress.part(0.2, 1.0)
+    fine = run.super_resolve_image(network, image, p.phase, p.tile, rest, notes, share)
+    return fine * unit, record
+
+
+def _at_unit_scale(cube: RamanCube) -> tuple[Intensity, np.float32]:
+    # Squares of very large or small intensities would leave float32; at a maximum of 1 they cannot.
+    unit = np.float32(np.abs(cube.intensity).max())
+    return cube.intensity / unit, unit
 
 
 def _place(cube: RamanCube, scale: int, phase: int) -> dict[str, Any]:

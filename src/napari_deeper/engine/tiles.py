@@ -78,12 +78,12 @@ def _spans(n: int, size: int, overlap: int, scale: int) -> list[tuple[slice, Wei
 
 
 def _ramp(length: int, overlap: int, from_left: bool, to_right: bool) -> NDArray[np.float64]:
-    """Return weights that rise and fall over the middle half of the overlap.
+    """Return weights that rise and fall over the middle quarter of the overlap.
 
-    The outermost quarter counts for next to nothing: there the network sees the tile's edge.
+    Further out they count for next to nothing: there the network sees the tile's edge.
     """
     place = np.arange(length) + 0.5
-    rise = np.clip((place - overlap / 4) / max(overlap / 2, 1), 1e-6, 1)
+    rise = np.clip((place - 3 * overlap / 8) / max(overlap / 4, 1), 1e-6, 1)
     weight = np.ones(length)
     if from_left:
         weight *= rise

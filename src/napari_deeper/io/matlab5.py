@@ -191,7 +191,12 @@ class _Chain:
     def _value(self, head: _Head, depth: int) -> Any:
         if head.code in _NUMERIC:
             real = self._shaped(self.numbers(), head.shape)
-            return real + 1j * self._shaped(self.numbers(), head.shape) if head.is_complex else real
+            if not head.is_complex:
+                return real
+            value = np.empty(head.shape, np.result_type(real, np.complex64))
+            # Not real + 1j * imaginary, which makes NaN of infinity.
+            value.real, value.imag = real, self._shaped(self.numbers(), head.shape)
+            return value
         if head.code == _CHAR:
             return self._text(head.shape)
         if head.code == _CELL:

@@ -165,7 +165,7 @@ def _swap_in(temporary: Path, path: Path) -> None:
     path.rename(old)
     try:
         temporary.rename(path)
-    except OSError:
+    except BaseException:  # an interrupt too must not leave the name empty
         old.rename(path)
         raise
     _remove(old)

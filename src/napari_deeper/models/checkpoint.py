@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -24,7 +25,8 @@ from safetensors.torch import save as save_bytes
 from torch import Tensor, nn
 
 from napari_deeper.models import published
-from napari_deeper.models.hyrisr import CompactHyRISR, CompactHyRISRConfig, HyRISR, HyRISRConfig
+from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.models.scaling import NORMALIZATIONS
 from napari_deeper.spectra.axis import check_wavenumber
@@ -141,7 +143,7 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
         **card,
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    text = json.dumps(full, indent=1, allow_nan=False) + "\n"
+    text = _readable_json(full)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, content)
     _write_whole(path.with_suffix(".json"), text.encode())
@@ -171,6 +173,12 @@ def available(kind: str) -> list[str]:
 
 def _weights_folder() -> Path:
     return Path(str(files("napari_deeper") / "weights"))
+
+
+def _readable_json(record: Mapping[str, Any]) -> str:
+    """Return JSON with a line for each entry, lists of numbers on one line."""
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    return re.sub(r"\[\n[^\[\]{}\"]*\]", lambda found: " ".join(found.group().split()), text)
 
 
 def _write_whole(path: Path, content: bytes) -> None:

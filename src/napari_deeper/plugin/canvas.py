@@ -95,5 +95,5 @@ class _Follower:
         channel = channel_at_slider(layer, viewer)
         axis = wavenumbers(layer)
         overlays.text.text = (
-            f"{layer.name}: {axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
         )

@@ -132,6 +132,12 @@ def wavenumbers(layer: Layer) -> NDArray[np.float64]:
     return np.asarray(layer.metadata[KEY]["wavenumber"], dtype=np.float64)
 
 
+def dwell_time(layer: Layer) -> float | None:
+    """Return the dwell time per pixel of a cube layer in s, where its source told it."""
+    seconds = layer.metadata[KEY].get("metadata", {}).get("dwell_time_s")
+    return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
+
+
 def spectrum_at(
     layer: Layer, position: tuple[float, float], radius: float
 ) -> NDArray[np.float32] | None:

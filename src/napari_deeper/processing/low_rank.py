@@ -82,7 +82,8 @@ def pca(spectra: Spectra, n_components: int = 0, sigma: float | None = None) -> 
     """
     parts = _decompose(spectra)
     n_kept = n_components or _count(spectra, parts, sigma)
-    scores, basis = parts.components(np.arange(parts.values.size) < n_kept)
+    kept = (np.arange(parts.values.size) < n_kept) & (parts.values > 0)
+    scores, basis = parts.components(kept)
     return np.asarray(scores @ basis + parts.mean, np.float32)
 
 

@@ -82,8 +82,9 @@ def _area_weights(border: Axis, wanted: Axis) -> sparse.csr_array:
     if cuts.size < 2:
         return sparse.csr_array(shape)
     middle, length = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
-    row = np.searchsorted(wanted, middle) - 1
-    column = np.searchsorted(border, middle) - 1
+    # Two borders that differ by rounding can leave a middle just outside.
+    row = np.clip(np.searchsorted(wanted, middle) - 1, 0, shape[0] - 1)
+    column = np.clip(np.searchsorted(border, middle) - 1, 0, shape[1] - 1)
     return sparse.csr_array((length, (row, column)), shape=shape)
 
 

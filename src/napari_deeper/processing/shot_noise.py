@@ -1,8 +1,9 @@
 """Noise that rises with the signal, and low-rank shrinkage that allows for it.
 
-Photon counts vary by the square root of their number, so bright pixels and strong bands are noisier. A low-rank method
-that takes the noise for uniform mistakes theirs for structure. Here the noise variance is modelled as a constant
-plus a multiple of the signal, the map is scaled so that its noise is nearly uniform, and scaled back when shrunk.
+Photon counts vary by the square root of their number, so bright pixels and strong bands are
+noisier. A low-rank method that takes the noise for uniform mistakes theirs for structure. Here the
+noise variance is modelled as a constant plus a multiple of the signal, the map is scaled so that
+its noise is nearly uniform, and scaled back when shrunk.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ _MAX_ROUNDS = 6
 _SETTLED = 0.02
 # Shot noise below this part of the constant noise is not worth a scaling of its own.
 _NEGLIGIBLE = 0.2
-# No pixel or channel is taken to have less than this part of the mean variance: where next to nothing was counted,
-# the estimate of its noise is next to nothing too, and would count for everything.
+# No pixel or channel is taken to have less than this part of the mean variance: where next to
+# nothing was counted, the estimate of its noise is next to nothing too, and would count for
+# everything.
 _FLOOR = 0.2
 
 
@@ -42,7 +44,8 @@ class NoiseScale:
     uniform
         Whether the noise is the same everywhere.
     photons
-        Mean intensity of the map in photons; infinite where the noise does not rise with the signal.
+        Mean intensity of the map in photons; infinite where the noise does not rise with the
+        signal.
     """
 
     row: Spectra
@@ -94,7 +97,8 @@ def estimate(spectra: Spectra) -> NoiseScale:
 class _Signal:
     """What each pixel and channel holds on average: the product of both stands for the signal.
 
-    Unlike a denoised map it follows no single photon, so it can tell the noise of spectra that hold few.
+    Unlike a denoised map it follows no single photon, so it can tell the noise of spectra that hold
+    few.
     """
 
     row: Vector

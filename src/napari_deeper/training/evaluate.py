@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.signal import savgol_filter
 from torch import Tensor, nn
 
-from napari_deeper.models.hyrisr import interpolate
+from napari_deeper.models.compact import interpolate
 from napari_deeper.models.scaling import normalize, restore
+from napari_deeper.processing.noise import sigma_per_map
 from napari_deeper.training import denoise, super_resolve
 
 Array = NDArray[np.float64]
@@ -96,19 +97,6 @@ def super_resolve_figures(
     }
 
 
-def noise_variance(cube: Array) -> Array:
-    """Return the variance of the white noise in each channel of a map (y, x, channel).
-
-    From second differences along the spectrum; the median over channels nearby keeps sharp bands
-    from counting as noise.
-    """
-    second = np.diff(cube, 2, axis=2)
-    local = (second**2).mean(axis=(0, 1)) / 6
-    local = np.concatenate(([local[0]], local, [local[-1]]))
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(local, 20, mode="reflect"), 41)
-    return np.asarray(np.median(windows, axis=1))
-
-
 def skip_sampling_figures(
     net: nn.Module, cube: Array, normalization: str, scale: int, phase: int = 1
 ) -> dict[str, float]:
@@ -125,7 +113,7 @@ def skip_sampling_figures(
     bilinear = interpolate(low, scale, phase)
     hidden = np.ones((rows, columns), bool)
     hidden[phase::scale, phase::scale] = False
-    noise = noise_variance(whole).mean()
+    noise = sigma_per_map(whole) ** 2
 
     def excess(result: Tensor) -> float:
         difference = result[0].permute(1, 2, 0).double().numpy() - whole
@@ -133,5 +121,5 @@ def skip_sampling_figures(
 
     return {
         "excess_mse_to_bilinear": excess(out) / excess(bilinear),
-        "excess_mse_over_noise": excess(out) / float(noise),
+        "excess_mse_over_noise": excess(out) / noise,
     }

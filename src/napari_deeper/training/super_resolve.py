@@ -7,14 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_deeper.models.hyrisr import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
 from napari_deeper.models.scaling import normalize
 from napari_deeper.simulate.random_maps import random_cube
 
 NORMALIZATION = "centered"
 # Measured pixels of a side of a training cube, by scale: about the same work in each.
-SIDE = {2: 16, 3: 14, 4: 12}
-_LOUDEST = 1.0
+SIDE = {2: 16, 3: 12, 4: 10}
 
 
 def new_network(seed: int, config: CompactHyRISRConfig) -> CompactHyRISR:
@@ -25,20 +24,24 @@ def new_network(seed: int, config: CompactHyRISRConfig) -> CompactHyRISR:
 
 
 def make_batch(
-    n: int, scale: int, wavenumber: NDArray[np.float64], rng: np.random.Generator
+    n: int,
+    scale: int,
+    wavenumber: NDArray[np.float64],
+    rng: np.random.Generator,
+    loudest: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return measured cubes (n, channel, y, x), fine ones, weights (n, 1, 1, 1) and the phase.
 
     The fine cubes (n, channel, scale y, scale x) are clean and scaled like the measured ones.
 
-    One cube in four is free of noise; in the others the noise is up to 1 standard deviation of the
-    cube. The sample phase is drawn at random.
+    One cube in four is free of noise; in the others the noise is from 0.02 to `loudest` standard
+    deviations of the cube. The sample phase is drawn at random.
     """
     phase = int(rng.integers(scale))
     side = SIDE[scale] * scale
     fine = np.stack([random_cube((side, side), wavenumber, rng) for _ in range(n)])
     low = fine[:, phase::scale, phase::scale]
-    sigma = np.exp(rng.uniform(np.log(0.02), np.log(_LOUDEST), (n, 1, 1, 1)))
+    sigma = np.exp(rng.uniform(np.log(0.02), np.log(loudest), (n, 1, 1, 1)))
     sigma *= rng.random((n, 1, 1, 1)) > 0.25
     low = low + sigma * rng.standard_normal(low.shape)
     measured, scaling = normalize(_tensor(low), NORMALIZATION)
@@ -56,12 +59,16 @@ def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
 
 
 def transfer(source: CompactHyRISR, target: CompactHyRISR) -> None:
-    """Start a network from the layers that it shares with one of another scale."""
+    """Start a network from the layers that it shares with one of another scale.
+
+    The layers that it does not share start small, so that at first it says next to nothing in place of
+    nonsense in the shared ones' words.
+    """
     have, want = source.state_dict(), target.state_dict()
-    shared = {
-        name: have[name] for name in want if name in have and have[name].shape == want[name].shape
-    }
-    target.load_state_dict({**want, **shared})
+    for name, tensor in want.items():
+        shared = name in have and have[name].shape == tensor.shape
+        want[name] = have[name] if shared else 0.1 * tensor
+    target.load_state_dict(want)
 
 
 def _tensor(cubes: NDArray[np.float64]) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from napari_deeper.models import checkpoint
-from napari_deeper.models.hyrisr import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
 from napari_deeper.training import denoise, super_resolve
 from napari_deeper.training.evaluate import denoise_figures, super_resolve_figures
 from napari_deeper.training.loop import Schedule, fit
@@ -56,6 +56,7 @@ def make_super_resolver(
     command: str,
     report: Report | None = None,
     start_from: Path | None = None,
+    loudest: float = 1.0,
     n: int = 8,
 ) -> Path:
     """Train a `CompactHyRISR` and write ``hyrisr_<scale>x.safetensors`` into a folder.
@@ -63,7 +64,9 @@ def make_super_resolver(
     Parameters
     ----------
     start_from
-        Weights of another scale whose shared layers to start from.
+        Weights of this or another scale whose shared layers to start from.
+    loudest
+        Noise of the noisiest training cube, in standard deviations of the cube.
     n
         Cubes in a batch; the rest as in `make_denoiser`.
     """
@@ -74,7 +77,7 @@ def make_super_resolver(
         source = checkpoint.load(start_from).model
         assert isinstance(source, CompactHyRISR)
         super_resolve.transfer(source, net)
-    batch = partial(super_resolve.make_batch, n, scale, WAVENUMBER)
+    batch = partial(super_resolve.make_batch, n, scale, WAVENUMBER, loudest=loudest)
     fit(net, batch, super_resolve.loss, schedule, folder / f"hyrisr_{scale}x.state.pt", report)
     figures = super_resolve_figures(net, WAVENUMBER, scale)
     card = {

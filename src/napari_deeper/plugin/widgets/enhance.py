@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
+    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -34,6 +35,8 @@ from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import ParamsForm, Remembered, restore
+from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
+from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.params import options
@@ -43,12 +46,35 @@ if TYPE_CHECKING:
     import napari
 
 
+class Message(QPlainTextEdit):
+    """What a run says: read only, to be selected and copied, of fixed height so that nothing jumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setFixedHeight(120)
+        self.setPlaceholderText("Results are new layers; the input stays as it is.")
+
+    def text(self) -> str:
+        """Return what is shown."""
+        return self.toPlainText()
+
+    def set_text(self, text: str) -> None:
+        """Show another text, from its beginning."""
+        if text != self.toPlainText():
+            self.setPlainText(text)
+
+
 class EnhanceWidget(DockPage):
     """Choose a cube, choose what to do, run it off the GUI thread, get new layers."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self._source: Any = None
+        self._active: Any = None  # the image that was active last
+        self._choice: Any = (
+            None  # the image to work on: the active one, but after a run still its input
+        )
         self.failure = ""  # why the last run ended without results
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
         self._remembered = Remembered("enhance")
@@ -100,8 +126,7 @@ class EnhanceWidget(DockPage):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(True)
-        self.message = _wrapped_label()
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.message = Message()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -172,7 +197,7 @@ class EnhanceWidget(DockPage):
             (layers.events.inserted, self._changed),
             (layers.events.removed, self._changed),
             (layers.events.renamed, self._changed),
-            (layers.selection.events.active, self._changed),
+            (layers.selection.events.active, self._on_active),
         )
 
     def release(self) -> None:
@@ -228,11 +253,21 @@ class EnhanceWidget(DockPage):
     def _changed(self, *_: object) -> None:
         self._refresh_timer.start()
 
+    def _on_active(self, *_: object) -> None:
+        active = self._viewer.layers.selection.active
+        # heatmaps and markers take the selection for a moment and give it back: that is no choice of the user's
+        if (
+            isinstance(active, Image)
+            and HEATMAP not in active.metadata
+            and active is not self._active
+        ):
+            self._active = self._choice = active
+        self._changed()
+
     def _fill_cubes(self) -> None:
         images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        images = [la for la in images if "napari_deeper_heatmap" not in la.metadata]
-        active = self._viewer.layers.selection.active
-        wanted = active if active in images else self.source_layer()
+        images = [la for la in images if HEATMAP not in la.metadata]
+        wanted = self._choice
         if wanted not in images:
             wanted = current_cube(self._viewer) or (images[-1] if images else None)
         self.cube.blockSignals(True)
@@ -249,7 +284,8 @@ class EnhanceWidget(DockPage):
             wanted = [params for params in self.params() if params is not None]
             if not wanted:
                 raise DeeperError("Tick Denoise, Super-resolve, or both.")
-            lines = [line for params in wanted for line in plan(cube, params)]
+            lines = [describe_cube(cube), *repeated(cube, wanted)]
+            lines += dict.fromkeys(line for params in wanted for line in plan(cube, params))
         except DeeperError as error:
             self.fit.setText(str(error))
             return True
@@ -257,9 +293,9 @@ class EnhanceWidget(DockPage):
         return False
 
     def _on_cube_chosen(self, _: int) -> None:
-        layer = self.source_layer()
-        if layer is not None:
-            self._viewer.layers.selection.active = layer
+        self._choice = self.source_layer()
+        if self._choice is not None:
+            self._viewer.layers.selection.active = self._choice
         self._changed()
 
     def _restore_settings(self) -> None:
@@ -299,7 +335,7 @@ class EnhanceWidget(DockPage):
             denoise, super_resolve = self.params()
         except DeeperError as error:
             self.failure = str(error)
-            self.message.setText(self.failure)
+            self.message.set_text(self.failure)
             return
         self._remember_settings()
         comparators = self.chosen_comparators()
@@ -316,7 +352,7 @@ class EnhanceWidget(DockPage):
         self.bar.setValue(round(1000 * fraction))
         left = "" if seconds is None else f", {_duration(seconds)} left"
         self.bar.setFormat(f"%p %{left}")
-        self.message.setText(text)
+        self.message.set_text(text)
 
     def _on_end(self, results: list[RamanCube] | None, error: Exception | None) -> None:
         self.bar.setValue(0 if error else 1000)
@@ -325,7 +361,7 @@ class EnhanceWidget(DockPage):
         if error is None:
             self._show(results or [])
         else:
-            self.message.setText(self.failure)
+            self.message.set_text(self.failure)
         self.refresh()
 
     def _show(self, results: list[RamanCube]) -> None:
@@ -334,9 +370,32 @@ class EnhanceWidget(DockPage):
         n_results = sum(params is not None for params in self.params())
         for cube in [*results[n_results:], *results[:n_results]]:
             add_cube(self._viewer, cube, like=source)
-        notes = [f"Added {cube.name}" for cube in results]
+        self._active, self._choice = self._viewer.layers.selection.active, source
+        n_added = len(results)
+        notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
         notes += [note for cube in results[:n_results] for note in cube.provenance[-1].notes]
-        self.message.setText("\n".join(dict.fromkeys(notes)))
+        self.message.set_text("\n".join(dict.fromkeys(notes)))
+
+
+def describe_cube(cube: RamanCube) -> str:
+    """Return the cube in a line: size, axis, pixel size."""
+    y, x, _ = cube.shape
+    size = "pixel size unknown"
+    if cube.pixel_size:
+        dy, dx = cube.pixel_size
+        size = f"{dy:g} µm pixels" if dy == dx else f"{dy:g} x {dx:g} µm pixels"
+    return f"{y} x {x}, {describe(cube.wavenumber)}, {size}."
+
+
+def repeated(cube: RamanCube, wanted: list[Any]) -> list[str]:
+    """Return a warning for each step that the cube has already been through."""
+    done = {step.verb for step in cube.provenance}
+    warnings = []
+    if "denoise" in done and any(isinstance(p, DenoiseParams) for p in wanted):
+        warnings.append("This cube is a denoised one already.")
+    if "super-resolve" in done and any(isinstance(p, SuperResolveParams) for p in wanted):
+        warnings.append("This cube is a super-resolved one already.")
+    return warnings
 
 
 def _in_words(error: Exception) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Generic, get_type_hints
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import create_widget
 from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
@@ -45,10 +45,11 @@ class ParamsForm(QWidget, Generic[P]):
         self.params_type = params_type
         self.advanced = QWidget()
         self._hidden: dict[str, Any] = {}
-        self._fields: Container[Any] = Container(layout="vertical", labels=False)
+        self._fields: dict[str, Any] = {}
         self._add_rows(self, names)
         self._add_rows(self.advanced, advanced)
-        self._fields.changed.connect(lambda *_: on_change())
+        for field in self._fields.values():
+            field.changed.connect(lambda *_: on_change())
 
     def _add_rows(self, widget: QWidget, names: list[str]) -> None:
         hints = get_type_hints(self.params_type)
@@ -65,7 +66,7 @@ class ParamsForm(QWidget, Generic[P]):
             field = create_widget(
                 value=defaults[name], annotation=hints[name], name=name, options=shown
             )
-            self._fields.append(field)
+            self._fields[name] = field
             layout.addRow(label, field.native)
 
     def value(self) -> P:
@@ -76,15 +77,15 @@ class ParamsForm(QWidget, Generic[P]):
         ParameterError
             Where a value is not allowed.
         """
-        shown = {field.name: field.value for field in self._fields}
+        shown = {name: field.value for name, field in self._fields.items()}
         return make(self.params_type, None, self._hidden | shown)
 
     def set_value(self, params: P) -> None:
         """Show these params."""
         record = {f.name: getattr(params, f.name) for f in dataclasses.fields(params)}
-        with self._fields.changed.blocked():
-            for field in self._fields:
-                field.value = record.pop(field.name)
+        for name, field in self._fields.items():
+            with field.changed.blocked():
+                field.value = record.pop(name)
         self._hidden = record
 
     def set_field(self, name: str, value: Any) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Points
+from numpy.typing import NDArray
 
-from napari_deeper.plugin.layers import contrast_limits, wavenumbers
+from napari_deeper.plugin.layers import contrast_limits, dwell_time, wavenumbers
 from napari_deeper.processing.bands import band_mean
 from napari_deeper.spectra.errors import AxisError
 
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 KEY = "napari_deeper_heatmap"
+Heatmap = NDArray[np.float32]
 
 
 class Heatmaps:
-    """One 2D layer per cube layer, all on one contrast, so that results compare honestly."""
+    """One 2D layer per cube layer; cubes of one dwell time share one contrast, so that results compare honestly."""
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
@@ -34,17 +36,20 @@ class Heatmaps:
 
     def update(self, sources: Sequence[Image], low: float, high: float) -> list[str]:
         """Show the mean over a band (cm-1) of each cube layer; return why a cube has no heatmap, if any."""
-        images, problems = [], []
+        groups: dict[object, list[tuple[Image, Heatmap]]] = {}
+        problems = []
         for source in sources:
             try:
                 cube_order = np.moveaxis(source.data, 0, 2)
-                images.append((source, band_mean(cube_order, wavenumbers(source), low, high)))
+                image = band_mean(cube_order, wavenumbers(source), low, high)
             except AxisError as error:
                 problems.append(f"{source.name}: {error}")
-        if images:
-            limits = contrast_limits(np.concatenate([image.ravel() for _, image in images]), 99.5)
-        for source, image in images:
-            self._show(source, image, f"{low:.0f}-{high:.0f} cm-1, {source.name}", limits)
+                continue
+            groups.setdefault(dwell_time(source), []).append((source, image))
+        for group in groups.values():
+            limits = contrast_limits(np.concatenate([image.ravel() for _, image in group]), 99.5)
+            for source, image in group:
+                self._show(source, image, f"{low:.0f}-{high:.0f} cm-1, {source.name}", limits)
         return problems
 
     def remove(self, keep: Sequence[Image] = ()) -> None:
@@ -54,9 +59,7 @@ class Heatmaps:
             if source is not None and source not in keep:
                 self._viewer.layers.remove(layer)
 
-    def _show(
-        self, source: Image, image: np.ndarray, name: str, limits: tuple[float, float]
-    ) -> None:
+    def _show(self, source: Image, image: Heatmap, name: str, limits: tuple[float, float]) -> None:
         layer = self.layer_of(source)
         if layer is not None:
             layer.data = image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
+    QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -24,8 +27,15 @@ from qtpy.QtWidgets import (
 
 from napari_deeper.io.spectra_table import Column, format_spectra, write_spectra
 from napari_deeper.plugin.canvas import current_cube
-from napari_deeper.plugin.layers import KEY, cube_layers, spectrum_at, wavenumbers
+from napari_deeper.plugin.layers import (
+    KEY,
+    cube_layers,
+    dwell_time,
+    spectrum_at,
+    wavenumbers,
+)
 from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 from napari_deeper.plugin.widgets.heatmap import Heatmaps
 from napari_deeper.plugin.widgets.markers import Markers, Place
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
@@ -36,9 +46,11 @@ if TYPE_CHECKING:
     import napari
 
 MOVE_MS = 16
+SIDE_WIDTH = 190
 HINT = "Click a pixel to read its spectrum.\nShift + move: browse.  Ctrl + click: add a marker."
 NO_CUBE = "No Raman cube is open.\nFile > Open, or File > Open Sample > DeepeR."
-NORMALIZATIONS = {"as measured": "none", "maximum = 1": "max", "area = 1": "area"}
+AS_MEASURED, PER_SECOND = "as measured", "per second"
+SHOWN = (AS_MEASURED, PER_SECOND, "maximum = 1", "area = 1")
 
 
 class SpectraWidget(DockPage):
@@ -56,13 +68,18 @@ class SpectraWidget(DockPage):
         self._move_timer.timeout.connect(self.refresh)
         self.plot = SpectrumPlot()
         self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setFixedWidth(SIDE_WIDTH)
         self._build_controls()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(self._band_row())
-        layout.addWidget(self.plot, stretch=1)
-        layout.addLayout(self._spectrum_row())
+        # the settings stand beside the plot: on a small screen height is what is short
+        below = QHBoxLayout()
+        below.addWidget(self.plot, stretch=1)
+        below.addLayout(self._side())
+        layout.addLayout(below, stretch=1)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
@@ -94,9 +111,10 @@ class SpectraWidget(DockPage):
             "Average the pixels within this distance of the place; 0 reads the single pixel"
         )
         self.normalize = QComboBox()
-        self.normalize.addItems(list(NORMALIZATIONS))
+        self.normalize.addItems(SHOWN)
         self.normalize.setToolTip(
-            "Scale the curves for display only; copies and files keep the cube's intensities"
+            "Scale the curves for display only; copies and files keep the cube's intensities.\n"
+            "per second: divided by the dwell time, for cubes whose file tells it"
         )
         self.fit = self._button(
             "Fit view", "Show the whole spectra again (after zooming with the wheel)"
@@ -130,17 +148,21 @@ class SpectraWidget(DockPage):
         row.addWidget(self.heatmap)
         row.addWidget(self.every)
         row.addStretch()
-        row.addWidget(self.fit)
         return row
 
-    def _spectrum_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.addWidget(self.status, stretch=1)
-        for widget in (QLabel("Radius"), self.radius, QLabel("Show"), self.normalize):
-            row.addWidget(widget)
-        for button in (self.copy, self.save, self.clear):
-            row.addWidget(button)
-        return row
+    def _side(self) -> QVBoxLayout:
+        form = QFormLayout()
+        form.addRow("Radius", self.radius)
+        form.addRow("Show", self.normalize)
+        buttons = QGridLayout()
+        for i, button in enumerate((self.copy, self.save, self.clear, self.fit)):
+            buttons.addWidget(button, i // 2, i % 2)
+        side = QVBoxLayout()
+        side.addLayout(form)
+        side.addLayout(buttons)
+        side.addWidget(self.status)
+        side.addStretch()
+        return side
 
     def _connect(self) -> None:
         self.low.setValue(PRESETS[4].limits[0])
@@ -276,14 +298,15 @@ class SpectraWidget(DockPage):
                     continue
                 name = f"{marker + 1}: {layer.name}" if many else layer.name
                 color = COLORS[i % len(COLORS)]
-                curves.append(Curve(name, wavenumbers(layer), spectrum, color, marker))
+                curves.append(
+                    Curve(name, wavenumbers(layer), spectrum, color, marker, dwell_time(layer))
+                )
         return curves
 
     def refresh(self, *_: object) -> None:
         """Draw what the markers, the layers and the settings now say."""
         curves = self.curves()
-        how = NORMALIZATIONS[self.normalize.currentText()]
-        self.plot.set_curves([_scaled(curve, how) for curve in curves])
+        self.plot.set_curves([_scaled(curve, self.normalize.currentText()) for curve in curves])
         self.plot.set_hint(HINT if self._cubes() else NO_CUBE)
         self._update_labels()
         for widget in (self.copy, self.save, self.clear):
@@ -296,11 +319,13 @@ class SpectraWidget(DockPage):
         header = layer.metadata[KEY] if layer is not None else {}
         unit = "µm" if header.get("pixel_size") else "px"
         self.radius.setSuffix(f" {unit}")
-        normalized = self.normalize.currentIndex() > 0
-        intensity_unit = header.get("metadata", {}).get("intensity_unit", "arb. units")
-        self.plot.set_y_label(
-            "Intensity (normalized)" if normalized else f"Intensity ({intensity_unit})"
-        )
+        how = self.normalize.currentText()
+        unit_of_intensity = str(header.get("metadata", {}).get("intensity_unit", "arb. units"))
+        if how == PER_SECOND:
+            unit_of_intensity += "/s"
+        elif how != AS_MEASURED:
+            unit_of_intensity = "normalized"
+        self.plot.set_y_label(f"Intensity ({unit_of_intensity})")
         if layer is not None and self._range_of != tuple(wavenumbers(layer)[[0, -1]]):
             self._range_of = tuple(wavenumbers(layer)[[0, -1]])
             self.plot.set_axis_range(*self._range_of)
@@ -385,7 +410,7 @@ class SpectraWidget(DockPage):
             self.status.setText(problems[0])
 
     def _on_layers(self, *_: object) -> None:
-        gone = [la for la in self._viewer.layers if "napari_deeper_heatmap" in la.metadata]
+        gone = [la for la in self._viewer.layers if HEATMAP in la.metadata]
         if self.heatmap.isChecked() and not gone and not self._cubes():
             self.heatmap.setChecked(False)
         self.refresh()
@@ -402,11 +427,12 @@ class SpectraWidget(DockPage):
 
 def _scaled(curve: Curve, how: str) -> Curve:
     values: NDArray[np.float32] = curve.intensity
-    if how == "max":
-        size = float(np.nanmax(np.abs(values)))
-    elif how == "area":
-        size = float(np.trapezoid(np.abs(values), curve.wavenumber))
-    else:
-        return curve
-    scaled = values / size if size > 0 else values
-    return Curve(curve.name, curve.wavenumber, scaled, curve.color, curve.marker)
+    size = 1.0
+    if how == PER_SECOND:
+        size = curve.dwell_time or 1.0
+    elif how != AS_MEASURED:
+        area = how.startswith("area")
+        size = float(
+            np.trapezoid(np.abs(values), curve.wavenumber) if area else np.nanmax(np.abs(values))
+        )
+    return dataclasses.replace(curve, intensity=values / size) if size > 0 else curve

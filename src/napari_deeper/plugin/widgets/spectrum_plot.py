@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
+LEGEND_ROWS = 3
 STYLES = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -29,6 +30,7 @@ class Curve:
     intensity: NDArray[np.float32]
     color: str
     marker: int = 0
+    dwell_time: float | None = None
 
 
 class SpectrumPlot(QWidget):
@@ -44,7 +46,7 @@ class SpectrumPlot(QWidget):
         item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
-        self._legend = item.addLegend(offset=(8, 4), labelTextSize="9pt")
+        self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
         self._legend.setVisible(False)
         self._items: list[pg.PlotDataItem] = []
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
@@ -73,6 +75,7 @@ class SpectrumPlot(QWidget):
             line.setData(curve.wavenumber, curve.intensity)
             line.setPen(pg.mkPen(curve.color, width=1, style=style))
             self._legend.addItem(line, curve.name)
+        self._legend.setColumnCount(max(1, -(-len(curves) // LEGEND_ROWS)))
         self._legend.setVisible(bool(curves))
         self._hint.setVisible(not curves)
 
@@ -125,7 +128,7 @@ class SpectrumPlot(QWidget):
             axis.setTextPen(foreground)
         self._legend.setLabelTextColor(foreground)
         shade = pg.mkColor(background)
-        shade.setAlpha(150)
+        shade.setAlpha(100)
         self._legend.setBrush(shade)
         self._hint.setColor(foreground)
         tint = pg.mkColor(foreground)

@@ -22,6 +22,8 @@ def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
     spectra_dock, spectra = window.add_plugin_dock_widget(PLUGIN, "Spectra")
     main = spectra_dock.parent()
     main.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, spectra_dock)
+    # Enhance takes the whole height at the right: its form is tall, the plot is wide
+    main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     for dock in (enhance_dock, spectra_dock):
         dock.show()
     height = max(main.height(), 600)

@@ -1,0 +1,5 @@
+"""The command line: ``napari-deeper denoise | super-resolve | info | convert``."""
+
+from napari_deeper.cli.commands import app, main
+
+__all__ = ["app", "main"]

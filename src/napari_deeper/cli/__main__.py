@@ -1,0 +1,5 @@
+"""Run as ``python -m napari_deeper.cli``."""
+
+from napari_deeper.cli.commands import main
+
+main()

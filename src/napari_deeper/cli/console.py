@@ -1,0 +1,72 @@
+"""What the user sees of a run: a bar while it lasts, one line if it fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from napari_deeper.spectra.errors import Cancelled, DeeperError
+from napari_deeper.spectra.progress import Progress
+
+EXIT_ERROR = 1
+EXIT_CANCELLED = 130
+
+
+@contextmanager
+def one_line_errors(debug: bool) -> Iterator[None]:
+    """Turn a failure into one line on stderr and an exit code; with `debug` show the traceback too.
+
+    Usage errors pass through to typer, which exits with 2.
+    """
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except (KeyboardInterrupt, Cancelled) as error:
+        typer.echo("Cancelled: nothing was written.", err=True)
+        raise typer.Exit(EXIT_CANCELLED) from error
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        typer.echo(_line(error), err=True)
+        raise typer.Exit(EXIT_ERROR) from error
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, DeeperError):
+        return f"Error: {text}"
+    if isinstance(error, MemoryError):
+        return (
+            "Error: this machine has too little memory for that. Crop the cube, or cut it in parts."
+        )
+    return (
+        f"Error: something unexpected happened ({type(error).__name__}: {text}). This is a fault of "
+        "napari-deeper: please report it with what --debug shows."
+    )
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Progress]:
+    """Show a bar with percentage and time left on stderr; yield what a verb reports to."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    silent = quiet or not console.is_terminal  # a bar in a log file is noise
+    with Bar(*columns, console=console, transient=True, disable=silent) as bar:
+        task = bar.add_task("Starting", total=1.0)
+
+        def report(fraction: float, text: str) -> None:
+            bar.update(task, completed=fraction, description=text)
+
+        yield Progress(report)

@@ -1,0 +1,118 @@
+"""What `napari-deeper info` tells about a cube."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_deeper.processing.noise import snr_per_pixel
+from napari_deeper.spectra.axis import Axis
+from napari_deeper.spectra.cube import Intensity, RamanCube
+
+_MOST_SPECTRA = 4096  # enough for a median, and quick on a large map
+
+
+def describe_cube(cube: RamanCube) -> dict[str, Any]:
+    """Return the facts as JSON types; None stands for what is unknown."""
+    finite = np.isfinite(cube.spectra)
+    return {
+        "name": cube.name,
+        "shape": list(cube.shape),
+        "axis": _describe_axis(cube.wavenumber),
+        "pixel_size_um": list(cube.pixel_size) if cube.pixel_size else None,
+        "origin": list(cube.origin),
+        "zoom": cube.zoom,
+        "excitation_nm": cube.excitation_nm,
+        "intensity": _describe_intensity(cube.spectra[finite]),
+        "n_values_not_finite": int((~finite).sum()),
+        "n_spectra_not_finite": int((~finite.all(axis=1)).sum()),
+        "snr": _median_snr(cube.spectra[finite.all(axis=1)]),
+        "provenance": [step.to_json() for step in cube.provenance],
+        "metadata": dict(cube.metadata),
+    }
+
+
+def _describe_axis(axis: Axis) -> dict[str, Any]:
+    steps = np.diff(axis)
+    return {
+        "unit": "cm-1",
+        "first": float(axis[0]),
+        "last": float(axis[-1]),
+        "smallest_step": float(steps.min()) if steps.size else None,
+        "largest_step": float(steps.max()) if steps.size else None,
+    }
+
+
+def _describe_intensity(values: Intensity) -> dict[str, float | None]:
+    if not values.size:
+        return {"min": None, "max": None, "mean": None}
+    mean = float(values.mean(dtype=np.float64))
+    return {"min": float(values.min()), "max": float(values.max()), "mean": mean}
+
+
+def _median_snr(spectra: Intensity) -> float | None:
+    if spectra.shape[0] == 0 or spectra.shape[1] < 8:
+        return None
+    every = -(-spectra.shape[0] // _MOST_SPECTRA)
+    snr = float(np.median(snr_per_pixel(spectra[::every])))
+    return snr if np.isfinite(snr) else None
+
+
+def format_report(facts: dict[str, Any]) -> str:
+    """Return the facts as text for people."""
+    y, x, channel = facts["shape"]
+    axis, values = facts["axis"], facts["intensity"]
+    rows = [
+        ("image", f"{y} x {x} pixels, {_place(facts)}"),
+        (
+            "axis",
+            f"{axis['first']:.1f} to {axis['last']:.1f} cm-1, {channel} channels{_steps(axis)}",
+        ),
+        ("laser", f"{facts['excitation_nm']:g} nm" if facts["excitation_nm"] else "not stated"),
+        ("intensity", _range(values)),
+        ("missing", _missing(facts)),
+        ("SNR", _snr(facts["snr"])),
+    ]
+    lines = [facts["name"], *(f"  {label:<11}{text}" for label, text in rows), "  history"]
+    for number, step in enumerate(facts["provenance"], 1):
+        stated = {key: value for key, value in step["params"].items() if value not in ("", None)}
+        settings = ", ".join(f"{key}={value}" for key, value in stated.items())
+        lines.append(f"    {number}. {step['verb']} ({step['software']}): {settings}")
+        lines += [f"       - {note}" for note in step["notes"]]
+    return "\n".join(lines)
+
+
+def _place(facts: dict[str, Any]) -> str:
+    if not facts["pixel_size_um"]:
+        return "pixel size not stated (give it with --pixel-size)"
+    dy, dx = facts["pixel_size_um"]
+    y, x, _ = facts["shape"]
+    return f"each {dy:g} x {dx:g} um, together {y * dy:g} x {x * dx:g} um"
+
+
+def _steps(axis: dict[str, Any]) -> str:
+    if axis["smallest_step"] is None:
+        return ""
+    return f", steps {axis['smallest_step']:.3g} to {axis['largest_step']:.3g} cm-1"
+
+
+def _range(values: dict[str, float | None]) -> str:
+    if values["min"] is None:
+        return "no finite value"
+    return f"{values['min']:.4g} to {values['max']:.4g}, mean {values['mean']:.4g}"
+
+
+def _missing(facts: dict[str, Any]) -> str:
+    if not facts["n_values_not_finite"]:
+        return "nothing: every value is finite"
+    return (
+        f"{facts['n_values_not_finite']} values are NaN or infinite, in "
+        f"{facts['n_spectra_not_finite']} spectra"
+    )
+
+
+def _snr(snr: float | None) -> str:
+    if snr is None:
+        return "cannot be estimated"
+    return f"about {snr:.3g} (median over pixels: highest band over noise)"

@@ -1,0 +1,116 @@
+"""What a run will do to a cube, in words, before it is started."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from napari_deeper.engine.cards import CardSummary, read_card
+from napari_deeper.engine.coverage import cover
+from napari_deeper.engine.denoise import DenoiseParams, check_denoise
+from napari_deeper.engine.super_resolve import SuperResolveParams, check_super_resolve
+from napari_deeper.processing import resample
+from napari_deeper.spectra import params as settings_of
+from napari_deeper.spectra.axis import describe
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import AxisError
+
+# Measured on one core of a 2.6 GHz server; a GPU is far faster.
+_SPECTRA_PER_SECOND = 250.0
+_FINE_PIXELS_PER_SECOND = 4000.0
+_VALUES_PER_SECOND = 1.5e7
+_BYTES_PER_VALUE = 4
+_COPIES = 5
+
+
+def plan(cube: RamanCube, params: DenoiseParams | SuperResolveParams) -> list[str]:
+    """Say what will be resampled or not covered, and about how long and how much memory it takes.
+
+    Parameters
+    ----------
+    cube
+        The input.
+    params
+        Settings of one step.
+
+    Returns
+    -------
+    list[str]
+        Sentences for the user, the estimate last.
+
+    Raises
+    ------
+    DeeperError
+        If the step cannot be run on this cube, with the text that the run would give.
+    """
+    settings_of.check(params)
+    if isinstance(params, DenoiseParams):
+        return _plan_denoise(cube, params)
+    return _plan_super_resolve(cube, params)
+
+
+def _plan_denoise(cube: RamanCube, p: DenoiseParams) -> list[str]:
+    check_denoise(cube, p)
+    n_values = cube.intensity.size
+    seconds = n_values / _VALUES_PER_SECOND
+    lines: list[str] = []
+    if p.method in ("auto", "resunet"):
+        try:
+            lines += _fit(cube, read_card("resunet", p.model), "denoised without it")
+            seconds += len(cube.spectra) / _SPECTRA_PER_SECOND / _n_cores()
+        except AxisError:
+            if p.method == "resunet" or p.model:
+                raise
+            lines.append("The network does not cover this range: auto will do without it.")
+    return [*lines, _cost(seconds, n_values)]
+
+
+def _plan_super_resolve(cube: RamanCube, p: SuperResolveParams) -> list[str]:
+    check_super_resolve(p)
+    n_values = cube.intensity.size * p.scale**2
+    seconds = n_values / _VALUES_PER_SECOND / 2
+    lines: list[str] = []
+    if p.method in ("auto", "hyrisr"):
+        try:
+            lines += _fit(cube, read_card("hyrisr", p.model, p.scale), "interpolated")
+            seconds += len(cube.spectra) * p.scale**2 / _FINE_PIXELS_PER_SECOND / _n_cores()
+        except AxisError:
+            if p.method == "hyrisr" or p.model:
+                raise
+            lines.append("The network does not cover this range: auto will interpolate.")
+    y, x, _ = cube.shape
+    lines.append(f"{y} x {x} pixels become {y * p.scale} x {x * p.scale}.")
+    return [*lines, _cost(seconds, n_values)]
+
+
+def _fit(cube: RamanCube, card: CardSummary | None, otherwise: str) -> list[str]:
+    if card is None:
+        return ["The weights are checked when the run starts."]
+    coverage = cover(cube.wavenumber, card.wavenumber, card.name)
+    lines = []
+    if not resample.same_axis(cube.wavenumber, card.wavenumber):
+        lines.append(
+            f"Spectra are resampled to the network's axis ({describe(card.wavenumber)}) and back."
+        )
+    if not coverage.complete:
+        gaps = ", ".join(coverage.gaps)
+        lines.append(f"The network does not cover {gaps}: those channels are {otherwise}.")
+    return lines
+
+
+def _cost(seconds: float, n_values: int) -> str:
+    time = "less than a second" if seconds < 1 else f"about {_rounded(seconds)} s"
+    if seconds >= 90:
+        time = f"about {_rounded(seconds / 60)} min"
+    memory = n_values * _BYTES_PER_VALUE * _COPIES / 1e9
+    size = f"{memory:.1f} GB" if memory >= 1 else f"{max(1, round(memory * 1000))} MB"
+    return f"Takes {time} on this CPU and {size} of memory."
+
+
+def _rounded(value: float) -> str:
+    return f"{float(np.format_float_positional(value, 1 if value < 10 else 2, fractional=False)):g}"
+
+
+def _n_cores() -> int:
+    return max(1, min(16, os.cpu_count() or 1))

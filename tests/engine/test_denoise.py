@@ -45,7 +45,9 @@ def test_absolute_intensity_survives(method, factor, tiny_resunet):
     followed = nd.denoise(scaled, method=method, model=tiny_resunet).intensity
 
     largest = np.abs(result).max()
-    np.testing.assert_allclose(followed / np.float32(factor), result, rtol=1e-4, atol=1e-5 * largest)
+    np.testing.assert_allclose(
+        followed / np.float32(factor), result, rtol=1e-4, atol=1e-5 * largest
+    )
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -123,7 +125,8 @@ def test_auto_says_why():
     assert any("auto" in note for note in notes)
 
 
-# ---- any axis -------------------------------------------------------------------------------------------------
+# ---- any axis
+# -------------------------------------------------------------------------------------------------
 
 WIDE = 300 + 3700 * np.linspace(0, 1, 1600) ** 0.95
 
@@ -173,9 +176,7 @@ def test_hardly_overlapping_axis_is_refused_with_both_ranges(tiny_resunet):
 
 def test_too_few_channels_for_the_network_are_refused(tiny_resunet):
     with pytest.raises(AxisError, match="Only 20 channels"):
-        nd.denoise(
-            band_cube(axis=np.linspace(600, 1800, 20)), method="resunet", model=tiny_resunet
-        )
+        nd.denoise(band_cube(axis=np.linspace(600, 1800, 20)), method="resunet", model=tiny_resunet)
 
 
 def test_auto_does_without_a_network_that_does_not_fit():
@@ -187,7 +188,8 @@ def test_auto_does_without_a_network_that_does_not_fit():
     assert any("without the network" in note for note in step.notes)
 
 
-# ---- odd cubes --------------------------------------------------------------------------------------------------
+# ---- odd cubes
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -245,7 +247,8 @@ def test_one_channel_is_refused_with_the_reason():
         nd.denoise(nd.RamanCube(np.ones((3, 3, 1)), [1450.0]))
 
 
-# ---- settings ---------------------------------------------------------------------------------------------------
+# ---- settings
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -273,7 +276,8 @@ def test_missing_and_wrong_weights_are_refused(tiny_hyrisr):
         nd.denoise(band_cube(), method="auto", model="/nowhere.pt")
 
 
-# ---- progress ---------------------------------------------------------------------------------------------------
+# ---- progress
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_progress_rises_to_one(tiny_resunet):
@@ -308,7 +312,8 @@ def test_cancel_acts_within_one_batch(tiny_resunet):
     assert len(batches) == 1
 
 
-# ---- measured ---------------------------------------------------------------------------------------------------
+# ---- measured
+# ---------------------------------------------------------------------------------------------------
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 

@@ -51,7 +51,9 @@ def network_of(model, kind="resunet", scale=None):
         path=Path("greedy.pt"),
     )
     choice = choose_device("cpu")
-    return running.Network(checkpoint, choice, MODEL_AXIS, running.cover(MODEL_AXIS, MODEL_AXIS, "greedy"))
+    return running.Network(
+        checkpoint, choice, MODEL_AXIS, running.cover(MODEL_AXIS, MODEL_AXIS, "greedy")
+    )
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)

@@ -91,7 +91,9 @@ def test_absolute_intensity_survives(method, factor, tiny_hyrisr):
     followed = nd.super_resolve(scaled, method=method, model=model).intensity
 
     largest = np.abs(result).max()
-    np.testing.assert_allclose(followed / np.float32(factor), result, rtol=1e-4, atol=1e-5 * largest)
+    np.testing.assert_allclose(
+        followed / np.float32(factor), result, rtol=1e-4, atol=1e-5 * largest
+    )
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -184,7 +186,9 @@ def test_auto_says_why(tiny_hyrisr):
 
 @pytest.mark.parametrize("method", ["auto", *INTERPOLATIONS])
 @settings(deadline=None, max_examples=12)
-@given(st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 2, 50]), st.sampled_from((2, 3, 4)))
+@given(
+    st.integers(1, 5), st.integers(1, 5), st.sampled_from([1, 2, 50]), st.sampled_from((2, 3, 4))
+)
 def test_any_shape_works(method, n_y, n_x, n_channels, scale):
     rng = np.random.default_rng(0)
     axis = 600 + 10.0 * np.arange(n_channels)

@@ -15,7 +15,11 @@ def test_an_image_that_fits_stays_whole():
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.integers(1, 90), st.integers(1, 90), st.integers(4, 40), st.integers(1, 4), st.integers(0, 16)
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.integers(4, 40),
+    st.integers(1, 4),
+    st.integers(0, 16),
 )
 def test_weights_sum_to_one_everywhere(n_y, n_x, size, scale, overlap):
     total = np.zeros((n_y * scale, n_x * scale, 1))

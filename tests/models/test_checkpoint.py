@@ -127,6 +127,7 @@ def test_a_card_of_another_network_is_refused(saved):
         ({"architecture": "UNet"}, "architecture 'UNet'"),
         ({"architecture": None}, "architecture"),
         ({"config": {"colour": 3}}, "colour"),
+        ({"config": {"widths": ["wide"]}}, "wide"),
         ({"wavenumber": [1, 2, 3]}, "16 channels"),
         ({"normalization": "minmax"}, "'minmax'"),
         ({"sha256": "0" * 64}, "sha256 differs"),

@@ -185,6 +185,25 @@ def test_normalizing_changes_the_view_and_not_the_copy(window, small_cube, qtbot
     assert "absent" in spectra.status.text()
 
 
+def test_per_second_needs_every_dwell_time(window, small_cube, qtbot):
+    viewer, spectra = window
+    timed = RamanCube.from_header(
+        small_cube.intensity,
+        small_cube.header() | {"metadata": {"dwell_time_s": 0.1, "intensity_unit": "counts"}},
+    )
+    add(viewer, qtbot, timed)
+    spectra.pin((4.0, -1.0))
+    spectra.normalize.setCurrentText("per second")
+    np.testing.assert_allclose(
+        spectra.plot.curve_data(0)[1], 10 * small_cube.intensity[2, 2], rtol=1e-5
+    )
+    assert spectra.plot.y_label() == "Intensity (counts/s)"
+    add(viewer, qtbot, small_cube)
+    spectra.refresh()
+    np.testing.assert_array_equal(spectra.plot.curve_data(0)[1], small_cube.intensity[2, 2])
+    assert "dwell time is not known" in spectra.status.text()
+
+
 def test_the_radius_averages(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)

@@ -30,7 +30,7 @@ from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.models.scaling import NORMALIZATIONS
 from napari_deeper.spectra.axis import check_wavenumber
-from napari_deeper.spectra.errors import CheckpointError, DeeperError
+from napari_deeper.spectra.errors import CheckpointError
 
 _NETWORKS: Mapping[str, tuple[type[Any], type[Any]]] = {
     "ResUNet": (ResUNet, ResUNetConfig),
@@ -136,6 +136,7 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
     config = asdict(model.config)  # type: ignore[call-overload]
     full = {
         "name": path.stem,
+        "kind": _KINDS[type(model).__name__],
         "architecture": type(model).__name__,
         "config": config,
         "scale": config.get("scale"),
@@ -229,7 +230,7 @@ def _build(path: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> C
             model: nn.Module = network(config)
         wavenumber = check_wavenumber(card["wavenumber"], config.n_channels)
         normalization = card["normalization"]
-    except (KeyError, TypeError, DeeperError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"The card of {path.name} is incomplete or wrong: {error}") from error
     if normalization not in NORMALIZATIONS:
         raise CheckpointError(f"The card of {path.name} names a normalization '{normalization}'.")

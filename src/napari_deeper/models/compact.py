@@ -64,8 +64,9 @@ class CompactHyRISR(nn.Module):
     config
         Size of the network; None for that of the shipped weights at 2x.
 
-    References ---------- Weights per pixel: Jia et al., NeurIPS 2016, Dynamic filter networks, doi
-    10.48550/arXiv.1605.09673.
+    References
+    ----------
+    Weights per pixel: Jia et al., Dynamic filter networks, 2016, doi 10.48550/arXiv.1605.09673.
     """
 
     def __init__(self, config: CompactHyRISRConfig | None = None) -> None:

@@ -39,9 +39,12 @@ def normalize(samples: Tensor, how: str) -> tuple[Tensor, Scaling]:
         (n, ...): spectra as (n, channel) or (n, 1, channel), cubes as (n, channel, y, x). A cube
         that is processed in tiles is normalized whole, before it is cut.
     how
-        ``"max"``: divided by the maximum of the sample (as published). ``"standard"``: less the
-        mean of the sample, divided by its standard deviation. ``"centered"`` (cubes): less the mean
-        spectrum of the cube, divided by the root mean square of what remains.
+        ``"max"``: divided by the maximum of the sample (as published).
+
+        ``"standard"``: less the mean of the sample, divided by its standard deviation.
+
+        ``"centered"`` (cubes): less the mean spectrum of the cube, divided by the root mean square
+        of what remains.
 
     Returns
     -------

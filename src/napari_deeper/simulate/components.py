@@ -1,12 +1,14 @@
 """Band tables of what a cell is made of.
 
-Positions are those on which the two reviews cited at each table agree to a few cm-1; widths and
+Positions are those of the review cited at each table, to a few cm-1; widths and
 heights are typical of spectra taken at 532 nm with a resolution of 5-10 cm-1, rounded, and no
 measurement in themselves.
 
-References ---------- [1] Movasaghi, Rehman & Rehman, Appl. Spectrosc. Rev. 2007, 42, 493-541, doi
-10.1080/05704920701551530. [2] Czamara et al., J. Raman Spectrosc. 2015, 46, 4-20, doi
-10.1002/jrs.4607.
+References
+----------
+[1] Movasaghi, Rehman & Rehman, Appl. Spectrosc. Rev. 2007, 42, 493-541, doi
+10.1080/05704920701551530.
+[2] Czamara et al., J. Raman Spectrosc. 2015, 46, 4-20, doi 10.1002/jrs.4607.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def check_wavenumber(values: ArrayLike, n_channels: int) -> Axis:
         Naming what is wrong and the first channel where it is.
     """
     try:
-        axis = np.asarray(values, dtype=np.float64)
+        axis = np.array(values, dtype=np.float64)  # a copy: the cube locks its own
     except (TypeError, ValueError) as error:
         raise AxisError(f"The wavenumbers are not numbers: {error}.") from error
     if axis.ndim != 1 or axis.size != n_channels:

@@ -53,9 +53,8 @@ def best_savgol(noisy: Array, clean: Array) -> Array:
 def denoise_figures(net: nn.Module, wavenumber: Array, n: int = 512) -> dict[str, float]:
     """Return error ratios on held-out simulated spectra, medians over every level of noise.
 
-    Ratios below 1 mean better than the noisy spectrum, and than the
-    Savitzky-Golay filter whose window and order were chosen for each spectrum with its truth in
-    hand.
+    Ratios below 1 mean better than the noisy spectrum, and than the Savitzky-Golay filter whose
+    window and order were chosen for each spectrum with its truth in hand.
     """
     rng = np.random.default_rng(HELD_OUT_SEED)
     noisy, clean, _ = denoise.make_batch(n, wavenumber, rng)

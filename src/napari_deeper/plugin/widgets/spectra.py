@@ -306,20 +306,27 @@ class SpectraWidget(DockPage):
     def refresh(self, *_: object) -> None:
         """Draw what the markers, the layers and the settings now say."""
         curves = self.curves()
-        self.plot.set_curves([_scaled(curve, self.normalize.currentText()) for curve in curves])
+        how = self._scaling(curves)
+        self.plot.set_curves([_scaled(curve, how) for curve in curves])
         self.plot.set_hint(HINT if self._cubes() else NO_CUBE)
-        self._update_labels()
+        self._update_labels(how)
         for widget in (self.copy, self.save, self.clear):
             widget.setEnabled(bool(curves))
         self.heatmap.setEnabled(bool(self._cubes()))
         self.every.setEnabled(bool(self._cubes()))
 
-    def _update_labels(self) -> None:
+    def _scaling(self, curves: list[Curve]) -> str:
+        """Return how the curves are scaled: as chosen, unless a dwell time is not known."""
+        how = self.normalize.currentText()
+        if how == PER_SECOND and any(curve.dwell_time is None for curve in curves):
+            return AS_MEASURED
+        return how
+
+    def _update_labels(self, how: str) -> None:
         layer = current_cube(self._viewer)
         header = layer.metadata[KEY] if layer is not None else {}
         unit = "µm" if header.get("pixel_size") else "px"
         self.radius.setSuffix(f" {unit}")
-        how = self.normalize.currentText()
         unit_of_intensity = str(header.get("metadata", {}).get("intensity_unit", "arb. units"))
         if how == PER_SECOND:
             unit_of_intensity += "/s"
@@ -337,6 +344,8 @@ class SpectraWidget(DockPage):
         text = f"y {y:.2f}, x {x:.2f} {unit}"
         if len(places) > 1:
             text += f"  ({len(places)} places)"
+        if how != self.normalize.currentText():
+            text += "\nA dwell time is not known: shown as measured."
         self.status.setText(text)
 
     def _cubes(self) -> list[Any]:
@@ -418,7 +427,7 @@ class SpectraWidget(DockPage):
     def _on_active(self, *_: object) -> None:
         if self.heatmap.isChecked() and not self.every.isChecked():
             self._update_heatmaps()
-        self._update_labels()
+        self._update_labels(self._scaling(self.curves()))
 
     def _set_theme(self, *_: object) -> None:
         theme = get_theme(self._viewer.theme)

@@ -105,6 +105,10 @@ class SpectrumPlot(QWidget):
         """Name the intensity axis, with its unit."""
         self._plot.getPlotItem().setLabel("left", text)
 
+    def y_label(self) -> str:
+        """Return the name of the intensity axis."""
+        return str(self._plot.getPlotItem().getAxis("left").labelText)
+
     def fit(self) -> None:
         """Let the view follow the curves again."""
         self._plot.getPlotItem().enableAutoRange(x=True, y=True)

@@ -31,7 +31,7 @@ def main() -> None:
             print(f"step {step + 1}/{n_steps}  loss {recent:.4f}  {passed:.0f} s", flush=True)
 
     if args.task == "denoise":
-        path = make_denoiser(args.out, schedule, command, report)
+        path = make_denoiser(args.out, schedule, command, report, args.start_from)
     else:
         path = make_super_resolver(
             args.out, args.scale, schedule, command, report, args.start_from, args.loudest
@@ -62,7 +62,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--loudest", type=float, default=1.0, help="noisiest cube (in its std)")
-    parser.add_argument("--start-from", type=Path, help="weights of another scale")
+    parser.add_argument("--start-from", type=Path, help="weights of this or another scale")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 

@@ -54,6 +54,6 @@ def test_the_denoiser_beats_its_input_and_savitzky_golay():
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_the_super_resolver_beats_aligned_bilinear(scale):
     got = checkpoint.load(checkpoint.shipped("hyrisr", scale))
-    figures = super_resolve_figures(got.model, got.wavenumber, scale, n=8)
-    assert figures["mse_to_bilinear"] < 0.97
-    assert figures["share_better_than_bilinear"] > 0.7
+    figures = super_resolve_figures(got.model, got.wavenumber, scale, n=12)
+    assert figures["mse_to_bilinear"] < 0.96
+    assert figures["share_better_than_bilinear"] > 0.6

@@ -121,3 +121,8 @@ def test_weights_are_made_with_a_whole_card(tmp_path, monkeypatch):
     assert got.normalization == "standard"
     assert got.card["seed"] == 4 and got.card["steps"] == 1 and got.card["samples"] == 4
     assert json.loads(path.with_suffix(".json").read_text())["command"] == "command"
+    # Going on from them without a step changes nothing.
+    again = weights.make_denoiser(
+        tmp_path / "on", Schedule(0, bf16=False), "", start_from=path, n=4
+    )
+    assert again.read_bytes() == path.read_bytes()

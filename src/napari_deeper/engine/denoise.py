@@ -22,7 +22,7 @@ Spectra = NDArray[np.float32]
 METHODS = ("auto", "resunet", "low-rank", "pca", "savgol", "wavelet")
 MIN_CHANNELS = 8
 # A smaller share of the network would not be worth its time.
-MIN_SHARE = 0.03
+MIN_SHARE = 0.05
 
 _CHUNK = 4096
 

@@ -22,7 +22,7 @@ SCALES = (2, 3, 4)
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
 METHODS = ("auto", "hyrisr", *INTERPOLATIONS)
 # A smaller share of the network would not be worth its time.
-MIN_SHARE = 0.03
+MIN_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _by_network(
 def _auto(
     cube: RamanCube, p: SuperResolveParams, progress: Progress, notes: list[str]
 ) -> tuple[Intensity, dict[str, Any]]:
-    """Interpolate, and add as much of the network's correction as the map itself bears out."""
+    """Interpolate, and add the network's correction as far as the map itself bears it out."""
     from napari_deeper.engine import network as run
     from napari_deeper.engine.trial import correction_share
 
@@ -191,26 +191,44 @@ def _auto(
             raise
         notes.append(f"auto interpolated (aligned bilinear) without the network. {error}")
         return upsample(image, p.scale, "bilinear", p.phase) * unit, record
-    share = correction_share(network, image, p.phase, p.tile, progress.part(0.0, 0.2))
-    if share is None:
-        notes.append(
-            "auto interpolated (aligned bilinear): the map is too small to test the network on it."
-        )
-        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
-    if share < MIN_SHARE:
-        notes.append(
-            "auto interpolated (aligned bilinear): the network did not find measured pixels of this "
-            "map any better when they were left out."
-        )
-        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
-    notes.append(
-        f"auto added {share:.0%} of the network's correction to aligned bilinear interpolation: the "
-        "share that best found measured pixels of this map when they were left out."
+    share, reason = _share(
+        correction_share(network, image, p.phase, p.tile, progress.part(0.0, 0.2))
     )
+    notes.append(reason)
+    if share < MIN_SHARE:
+        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
     record |= {"chosen": "bilinear and hyrisr", "network_share": share} | network.record()
     rest = progress.part(0.2, 1.0)
     fine = run.super_resolve_image(network, image, p.phase, p.tile, rest, notes, share)
     return fine * unit, record
+
+
+def _share(tested: float | None) -> tuple[float, str]:
+    """Return which share of the network's correction to add, and why.
+
+    The test takes place at a coarser scale than the task, where there is less to be found. So it
+    decides whether the whole correction helps, which it does from one half upwards; only below is
+    its figure taken as it is.
+    """
+    if tested is None:
+        return 1.0, (
+            "auto used the network whole: the map is too small to test it by leaving pixels out, and on "
+            "measured maps it came closer than aligned bilinear interpolation."
+        )
+    if tested >= 0.5:
+        return 1.0, (
+            "auto used the network whole: it found measured pixels of this map that were left out "
+            "better than aligned bilinear interpolation did."
+        )
+    if tested < MIN_SHARE:
+        return 0.0, (
+            "auto interpolated (aligned bilinear): the network did not find measured pixels of this "
+            "map that were left out any better."
+        )
+    return tested, (
+        f"auto added {tested:.0%} of the network's correction to aligned bilinear interpolation: the "
+        "share that best found measured pixels of this map that were left out."
+    )
 
 
 def _at_unit_scale(cube: RamanCube) -> tuple[Intensity, np.float32]:

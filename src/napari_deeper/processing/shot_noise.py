@@ -75,21 +75,22 @@ def estimate(spectra: Spectra) -> NoiseScale:
     ----------
     Scaling by rows and columns: Cochran & Horne 1977, doi 10.1021/ac50014a048.
     """
-    scale = _uniform(spectra, low_rank.noise_level(spectra))
-    if spectra.shape[0] < _MIN_PIXELS or scale.row[0, 0] <= 0:
+    sigma = low_rank.noise_level(spectra)
+    scale = _uniform(spectra, sigma)
+    if spectra.shape[0] < _MIN_PIXELS or sigma <= 0:
         return scale
     signal = _Signal.of(spectra)
-    part = 0.0
+    share = 0.0
     for _ in range(_MAX_ROUNDS):
         constant, slope = _fit(spectra - scale.shrink(spectra), signal)
-        level = constant + slope * signal.mean
-        share = slope * signal.mean / level if level > 0 else 0.0
-        if slope * signal.high < _NEGLIGIBLE * constant or level <= 0:
+        if slope * signal.high < _NEGLIGIBLE * constant:
             return scale
-        scale = _proportional(signal, constant, slope)
-        if abs(share - part) < _SETTLED:
-            return scale
-        part = share
+        before, share = share, slope * signal.mean / (constant + slope * signal.mean)
+        # What was taken off lacks the noise that the shrunk map followed, so it gives the
+        # proportions only; the level is known without it.
+        scale = _proportional(signal, (1 - share) * sigma**2, share * sigma**2 / signal.mean)
+        if abs(share - before) < _SETTLED:
+            break
     return scale
 
 

@@ -22,7 +22,12 @@ Report = Callable[[int, float], None]
 
 
 def make_denoiser(
-    folder: Path, schedule: Schedule, command: str, report: Report | None = None, n: int = 128
+    folder: Path,
+    schedule: Schedule,
+    command: str,
+    report: Report | None = None,
+    start_from: Path | None = None,
+    n: int = 128,
 ) -> Path:
     """Train a `ResUNet` and write ``resunet.safetensors`` into a folder.
 
@@ -32,11 +37,15 @@ def make_denoiser(
         Also keeps the state, so that an interrupted run goes on when it is started again.
     command
         What to run to make the file again, for the card.
+    start_from
+        Weights to train on.
     n
         Spectra in a batch.
     """
     start = time.monotonic()
     net = denoise.new_network(schedule.seed)
+    if start_from is not None:
+        net.load_state_dict(checkpoint.load(start_from).model.state_dict())
     batch = partial(denoise.make_batch, n, WAVENUMBER)
     fit(net, batch, denoise.loss, schedule, folder / "resunet.state.pt", report)
     card = {

@@ -179,7 +179,7 @@ def test_auto_says_why(tiny_hyrisr):
     small = nd.super_resolve(band_cube(shape=(4, 4)), model=tiny_hyrisr(2)).provenance[-1]
     large = nd.super_resolve(band_cube(shape=(20, 20)), model=tiny_hyrisr(2)).provenance[-1]
 
-    assert any("too small to test" in note for note in small.notes)
+    assert any("too small to leave pixels out" in note for note in small.notes)
     assert small.params["network_share"] == 1
     assert any("left out" in note for note in large.notes)
     assert "network_share" in large.params

@@ -221,7 +221,7 @@ def _auto(
         f"auto: the noise was found to be {kind}; what all spectra share was kept by low-rank "
         "shrinkage with wavelet-smoothed components."
     )
-    record: dict[str, Any] = {"chosen": "low-rank shrinkage", "network_share": 0.0}
+    record: dict[str, Any] = {"chosen": "smoothed low-rank", "network_share": 0.0}
     try:
         network = run.open_network("resunet", cube.wavenumber, p.model, p.device)
     except (AxisError, CheckpointError) as error:
@@ -233,7 +233,9 @@ def _auto(
     progress.update(0.1, "Comparing the network with the shrunk map")
 
     def through(part: Spectra) -> Spectra:
-        return run.denoise_spectra(network, part, p.batch_size, progress.part(0.1, 0.2), [])
+        # asked several times, so it reports nothing: a bar must not run backward
+        quiet = Progress(cancel=progress.cancel)
+        return run.denoise_spectra(network, part, p.batch_size, quiet, [])
 
     trust = network.coverage.weight
     share = network_share(spectra, shared, noise, through, trust)
@@ -251,7 +253,7 @@ def _auto(
     if not network.coverage.complete:
         gaps = ", ".join(network.coverage.gaps)
         notes.append(f"The network does not cover {gaps}: those channels were shrunk alone.")
-    record |= {"chosen": "low-rank shrinkage and resunet", "network_share": share}
+    record |= {"chosen": "low-rank + resunet", "network_share": share}
     return shared + share * trust * (clean - shared), record | network.record()
 
 

@@ -97,12 +97,18 @@ def _check(
 
 def _denoised(cube: RamanCube, params: DenoiseParams, progress: Progress) -> RamanCube:
     result = denoise(cube, params, progress=progress)
-    return _named(result, f"{cube.name} · denoised ({params.method})")
+    return _named(result, f"{cube.name} · denoised ({_method(result)})")
 
 
 def _super_resolved(cube: RamanCube, params: SuperResolveParams, progress: Progress) -> RamanCube:
     result = super_resolve(cube, params, progress=progress)
-    return _named(result, f"{cube.name} · {params.scale}x ({params.method})")
+    return _named(result, f"{cube.name} · {params.scale}x ({_method(result)})")
+
+
+def _method(result: RamanCube) -> str:
+    """Return the method of the last step, and for ``auto`` what it stood for."""
+    params = result.provenance[-1].params
+    return f"auto: {params['chosen']}" if params["method"] == "auto" else str(params["method"])
 
 
 def _named(cube: RamanCube, name: str) -> RamanCube:

@@ -63,7 +63,7 @@ def _plan_denoise(cube: RamanCube, p: DenoiseParams) -> list[str]:
             if p.method == "resunet" or p.model:
                 raise
             lines.append("The network does not cover this range: auto will do without it.")
-    return [*lines, _cost(seconds, n_values)]
+    return [*lines, _cost("Denoising", seconds, n_values)]
 
 
 def _plan_super_resolve(cube: RamanCube, p: SuperResolveParams) -> list[str]:
@@ -81,7 +81,7 @@ def _plan_super_resolve(cube: RamanCube, p: SuperResolveParams) -> list[str]:
             lines.append("The network does not cover this range: auto will interpolate.")
     y, x, _ = cube.shape
     lines.append(f"{y} x {x} pixels become {y * p.scale} x {x * p.scale}.")
-    return [*lines, _cost(seconds, n_values)]
+    return [*lines, _cost("Super-resolving", seconds, n_values)]
 
 
 def _fit(cube: RamanCube, card: CardSummary | None, otherwise: str) -> list[str]:
@@ -99,13 +99,13 @@ def _fit(cube: RamanCube, card: CardSummary | None, otherwise: str) -> list[str]
     return lines
 
 
-def _cost(seconds: float, n_values: int) -> str:
+def _cost(what: str, seconds: float, n_values: int) -> str:
     time = "less than a second" if seconds < 1 else f"about {_rounded(seconds)} s"
     if seconds >= 90:
         time = f"about {_rounded(seconds / 60)} min"
     memory = n_values * _BYTES_PER_VALUE * _COPIES / 1e9
     size = f"{memory:.1f} GB" if memory >= 1 else f"{max(1, round(memory * 1000))} MB"
-    return f"Takes {time} on this CPU and {size} of memory."
+    return f"{what} takes {time} on this CPU and {size} of memory."
 
 
 def _rounded(value: float) -> str:

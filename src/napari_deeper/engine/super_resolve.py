@@ -197,7 +197,7 @@ def _auto(
     notes.append(reason)
     if share < MIN_SHARE:
         return upsample(image, p.scale, "bilinear", p.phase) * unit, record
-    record |= {"chosen": "bilinear and hyrisr", "network_share": share} | network.record()
+    record |= {"chosen": "bilinear + hyrisr", "network_share": share} | network.record()
     rest = progress.part(0.2, 1.0)
     fine = run.super_resolve_image(network, image, p.phase, p.tile, rest, notes, share)
     return fine * unit, record
@@ -212,8 +212,8 @@ def _share(tested: float | None) -> tuple[float, str]:
     """
     if tested is None:
         return 1.0, (
-            "auto used the network whole: the map is too small to test it by leaving pixels out, and on "
-            "measured maps it came closer than aligned bilinear interpolation."
+            "auto used the network whole, untested: the map is too small to leave pixels out. On most "
+            "maps it came closer than aligned bilinear interpolation, at 4x not on all."
         )
     if tested >= 0.5:
         return 1.0, (

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -171,28 +172,29 @@ def test_a_read_only_folder_is_named(
         write(cube, folder / "cube.npz")
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """Let no file of this process grow beyond 1 KiB."""
+    """Let no file of this process grow beyond 1 KiB; kept short, since pytest's own log is such a file."""
     resource = pytest.importorskip("resource", reason="only POSIX can limit the size of files")
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("has_old", [False, True])
 def test_a_full_disk_leaves_no_half_file_and_the_old_one(
-    tmp_path: Path, cube: nd.RamanCube, suffix: str, has_old: bool, request: pytest.FixtureRequest
+    tmp_path: Path, cube: nd.RamanCube, suffix: str, has_old: bool
 ) -> None:
     path = tmp_path / f"cube{suffix}"
     if has_old:
         write(cube, path)
     before = sorted(p.name for p in tmp_path.iterdir())
-    request.getfixturevalue("small_disk")
     large = nd.RamanCube(np.random.default_rng(0).random((20, 20, 30)), cube.wavenumber)
-    with pytest.raises(FileError, match="not written: the disk is full"):
+    with pytest.raises(FileError, match="not written: the disk is full"), small_disk():
         write(large, path, overwrite=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     if has_old:

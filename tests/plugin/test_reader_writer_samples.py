@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
 
 from napari_deeper import read, write
-from napari_deeper.plugin.layers import cube_from_data, layer_tuple
+from napari_deeper.plugin.layers import cube_from_layer, layer_tuple
 from napari_deeper.plugin.reader import get_reader
 from napari_deeper.plugin.writer import write_layer
 from napari_deeper.spectra.errors import CubeError, DeeperError
@@ -65,14 +65,11 @@ def test_a_layer_without_wavenumbers_is_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_samples_are_one_field_at_two_exposures():
-    manager = PluginManager.instance()
-    manager.discover()
-    cubes = []
+def test_the_samples_are_one_field_at_two_exposures(make_napari_viewer):
+    viewer = make_napari_viewer()
     for key in ("simulated_low_snr", "simulated_high_snr"):
-        ((data, attributes, kind),) = manager.get_sample_data("napari-deeper", key)[0].open()
-        assert kind == "image"
-        cubes.append(cube_from_data(data, attributes["metadata"], attributes["name"]))
+        viewer.open_sample("napari-deeper", key)
+    cubes = [cube_from_layer(layer) for layer in viewer.layers]
     low, high = cubes
     assert low.shape == high.shape
     np.testing.assert_array_equal(low.wavenumber, high.wavenumber)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -112,7 +113,7 @@ def leave(viewer: napari.Viewer, folder: Path, *, with_target: bool) -> None:
     cubes = [cube_from_layer(layer) for layer in cube_layers(viewer.layers)]
     for cube in cubes:
         if cube.provenance and cube.provenance[-1].verb in ("denoise", "super-resolve"):
-            stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in cube.name)
+            stem = re.sub(r"[^\w.-]+", "_", cube.name).strip("_")
             write(cube, folder / f"{stem}.npz", overwrite=True)
     table = metrics_table(cubes, with_target=with_target)
     (folder / "metrics.md").write_text(table, encoding="utf-8")

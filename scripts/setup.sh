@@ -90,6 +90,8 @@ install_project() {
     [ "$(cat .venv/installed 2>/dev/null)" = "$stamp" ] && return 0
     .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv
     say "Installing napari-deeper into .venv (some minutes the first time)"
+    # Debian's own pip is too old to build every dependency in the present way
+    pip_install --upgrade pip
     # the release that these scripts were tried with; where only another fits, that one
     .venv/bin/python -c 'import torch' 2>/dev/null || pip_install 'torch==2.13.0' || pip_install torch
     pip_install -e '.[all,formats,dev]' || { say "pip could not install the project; its message stands above."; exit 1; }

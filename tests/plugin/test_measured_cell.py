@@ -28,7 +28,7 @@ def brightest_near(cube: RamanCube, place: tuple[float, float]) -> np.ndarray:
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_the_droplets_stand_at_the_same_place_in_every_layer(
-    make_napari_viewer, thp1_path, qtbot, scale
+    thp1_path, make_napari_viewer, qtbot, scale
 ):
     viewer = make_napari_viewer()
     viewer.open(thp1_path, plugin="napari-deeper")

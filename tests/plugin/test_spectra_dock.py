@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QGuiApplication, QMouseEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_deeper import RamanCube, super_resolve
 from napari_deeper.plugin.layers import add_cube
@@ -37,6 +38,19 @@ def click(qtbot, viewer, place, modifier=Qt.KeyboardModifier.NoModifier):
     point = canvas_point(viewer, place)
     qtbot.mouseMove(native, point)
     qtbot.mouseClick(native, Qt.MouseButton.LeftButton, modifier, point)
+
+
+def move(native, point: QPoint, modifier: Qt.KeyboardModifier) -> None:
+    """Move the pointer with a key held, which qtbot.mouseMove cannot."""
+    event = QMouseEvent(
+        QMouseEvent.Type.MouseMove,
+        QPointF(point),
+        QPointF(native.mapToGlobal(point)),
+        Qt.MouseButton.NoButton,
+        Qt.MouseButton.NoButton,
+        modifier,
+    )
+    QApplication.sendEvent(native, event)
 
 
 def add(viewer, qtbot, cube: RamanCube):
@@ -98,16 +112,12 @@ def test_shift_and_move_browses(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)
     native = viewer.window._qt_window._qt_viewer.canvas.native
-    qtbot.mouseMove(native, canvas_point(viewer, (4.0, -1.0)))
-    # qtbot.mouseMove carries no modifier, so the event is sent through the viewer's own callbacks
-    event = type("Move", (), {"modifiers": ["Shift"], "position": (1450.0, 6.0, 0.5)})()
-    for callback in viewer.mouse_move_callbacks:
-        callback(viewer, event)
-    np.testing.assert_array_equal(spectra.curves()[0].intensity, small_cube.intensity[6, 5])
-    event.modifiers = []
-    for callback in viewer.mouse_move_callbacks:
-        callback(viewer, event)
-    assert spectra.curves() == []
+    for place, pixel in [((6.0, 0.5), (6, 5)), ((3.5, -1.5), (1, 1))]:
+        move(native, canvas_point(viewer, place), Qt.KeyboardModifier.ShiftModifier)
+        qtbot.waitUntil(lambda: len(spectra.plot.legend_names()) == 1)
+        np.testing.assert_array_equal(spectra.curves()[0].intensity, small_cube.intensity[pixel])
+    move(native, canvas_point(viewer, (6.0, 0.5)), Qt.KeyboardModifier.NoModifier)
+    qtbot.waitUntil(lambda: spectra.plot.legend_names() == [])
 
 
 def test_a_drag_pans_and_pins_nothing(window, small_cube, qtbot):

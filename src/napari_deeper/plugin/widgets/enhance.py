@@ -374,6 +374,7 @@ class EnhanceWidget(DockPage):
         n_added = len(results)
         notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
         notes += [note for cube in results[:n_results] for note in cube.provenance[-1].notes]
+        notes += [f"Ran on {device}." for device in devices_used(results)]
         self.message.set_text("\n".join(dict.fromkeys(notes)))
 
 
@@ -385,6 +386,12 @@ def describe_cube(cube: RamanCube) -> str:
         dy, dx = cube.pixel_size
         size = f"{dy:g} µm pixels" if dy == dx else f"{dy:g} x {dx:g} µm pixels"
     return f"{y} x {x}, {describe(cube.wavenumber)}, {size}."
+
+
+def devices_used(cubes: list[RamanCube]) -> list[str]:
+    """Return where the networks of these results ran, in words."""
+    used = (step.params.get("device_used") for cube in cubes for step in cube.provenance)
+    return list(dict.fromkeys(str(device) for device in used if device))
 
 
 def repeated(cube: RamanCube, wanted: list[Any]) -> list[str]:

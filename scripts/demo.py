@@ -12,7 +12,15 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from napari_deeper import DeeperError, RamanCube, denoise, super_resolve, write
+from napari_deeper import (
+    DeeperError,
+    DenoiseParams,
+    RamanCube,
+    SuperResolveParams,
+    denoise,
+    super_resolve,
+    write,
+)
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.workspace import open_docks
@@ -68,9 +76,14 @@ def show(viewer: napari.Viewer, path: Path | None) -> EnhanceWidget:
     viewer.layers.selection.active = source
     enhance, spectra = open_docks(viewer)
     settle(0.5)
+    # the defaults, whatever this user's docks remember
+    enhance.denoise_form.set_value(DenoiseParams())
+    enhance.super_resolve_form.set_value(SuperResolveParams())
+    enhance.device.setCurrentText("auto")
     enhance.denoise_on.setChecked(True)
     enhance.super_resolve_on.setChecked(True)
-    enhance.super_resolve_form.set_field("scale", 2)
+    for box in enhance.comparators.values():
+        box.setChecked(False)
     enhance.comparators["savgol"].setChecked(True)
     enhance.comparators["bicubic"].setChecked(True)
     settle(0.2)

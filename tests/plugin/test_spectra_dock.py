@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QGuiApplication, QMouseEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_deeper import RamanCube, super_resolve
@@ -50,6 +51,7 @@ def move(native, point: QPoint, modifier: Qt.KeyboardModifier) -> None:
         Qt.MouseButton.NoButton,
         modifier,
     )
+    QTest.qWait(60)  # the canvas drops moves that follow each other faster
     QApplication.sendEvent(native, event)
 
 

@@ -23,6 +23,7 @@ from napari_deeper import (
 )
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
+from napari_deeper.plugin.widgets.enhance_form import Request
 from napari_deeper.plugin.widgets.workspace import open_docks
 from napari_deeper.processing.bands import band_mean
 from napari_deeper.processing.interpolation import skip_sample
@@ -77,25 +78,17 @@ def show(viewer: napari.Viewer, path: Path | None) -> EnhanceWidget:
     enhance, spectra = open_docks(viewer)
     settle(0.5)
     # the defaults, whatever this user's docks remember
-    enhance.denoise_form.set_value(DenoiseParams())
-    enhance.super_resolve_form.set_value(SuperResolveParams())
-    enhance.device.setCurrentText("auto")
-    enhance.denoise_on.setChecked(True)
-    enhance.super_resolve_on.setChecked(True)
-    for box in enhance.comparators.values():
-        box.setChecked(False)
-    enhance.comparators["savgol"].setChecked(True)
-    enhance.comparators["bicubic"].setChecked(True)
+    enhance.form.set_value(Request(DenoiseParams(), SuperResolveParams(), ("savgol", "bicubic")))
     settle(0.2)
     enhance.run()
     while enhance.running:
         settle(0.05)
     if enhance.failure:
         return enhance
-    spectra.normalize.setCurrentText("per second")
+    spectra.panel.scaling.setCurrentText("per second")
     spectra.pin(brightest_place(cube_from_layer(source)))
-    spectra.every.setChecked(True)
-    spectra.heatmap.setChecked(True)
+    spectra.band.every.setChecked(True)
+    spectra.band.heatmap.setChecked(True)
     viewer.canvas.grid.enabled = False
     viewer.reset_view()
     return enhance

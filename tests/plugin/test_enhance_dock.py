@@ -33,32 +33,32 @@ def big_cube(small_cube) -> RamanCube:
 
 
 def choose(enhance, *, denoise=None, super_resolve=None, scale=2):
-    enhance.denoise_on.setChecked(denoise is not None)
-    enhance.super_resolve_on.setChecked(super_resolve is not None)
+    enhance.form.denoise_on.setChecked(denoise is not None)
+    enhance.form.super_resolve_on.setChecked(super_resolve is not None)
     if denoise:
-        enhance.denoise_form.set_field("method", denoise)
+        enhance.form.denoise.set_field("method", denoise)
     if super_resolve:
-        enhance.super_resolve_form.set_field("method", super_resolve)
-        enhance.super_resolve_form.set_field("scale", scale)
+        enhance.form.super_resolve.set_field("method", super_resolve)
+        enhance.form.super_resolve.set_field("scale", scale)
     enhance.refresh()
 
 
 def run(enhance, qtbot):
-    qtbot.mouseClick(enhance.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.foot.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not enhance.running, timeout=60_000)
 
 
 def test_the_form_starts_from_the_defaults_of_the_params(window):
     _, enhance = window
-    assert enhance.denoise_form.value() == DenoiseParams()
-    assert enhance.super_resolve_form.value() == SuperResolveParams()
+    assert enhance.form.denoise.value() == DenoiseParams()
+    assert enhance.form.super_resolve.value() == SuperResolveParams()
 
 
 def test_without_a_cube_the_dock_says_what_to_do(window):
     _, enhance = window
     enhance.refresh()
     assert "Open Sample" in enhance.fit.text()
-    assert not enhance.run_button.isEnabled()
+    assert not enhance.foot.run_button.isEnabled()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_layer_that_is_no_cube_is_told(window, qtbot, data, rgb, words):
     viewer, enhance = window
     viewer.add_image(data, rgb=rgb, name="wrong")
     qtbot.waitUntil(lambda: words in enhance.fit.text())
-    assert not enhance.run_button.isEnabled()
+    assert not enhance.foot.run_button.isEnabled()
 
 
 def test_nothing_ticked_is_told(window, small_cube):
@@ -80,7 +80,7 @@ def test_nothing_ticked_is_told(window, small_cube):
     add_cube(viewer, small_cube)
     choose(enhance)
     assert "Tick Denoise" in enhance.fit.text()
-    assert not enhance.run_button.isEnabled()
+    assert not enhance.foot.run_button.isEnabled()
 
 
 def test_run_adds_named_layers_and_leaves_the_input_alone(window, small_cube, qtbot):
@@ -88,8 +88,8 @@ def test_run_adds_named_layers_and_leaves_the_input_alone(window, small_cube, qt
     source = add_cube(viewer, small_cube)
     before = source.data.copy()
     choose(enhance, denoise="low-rank", super_resolve="bilinear", scale=3)
-    enhance.comparators["savgol"].setChecked(True)
-    enhance.comparators["nearest"].setChecked(True)
+    enhance.form.comparators["savgol"].setChecked(True)
+    enhance.form.comparators["nearest"].setChecked(True)
     run(enhance, qtbot)
     names = [layer.name for layer in viewer.layers]
     assert names[0] == "small"
@@ -103,11 +103,11 @@ def test_run_adds_named_layers_and_leaves_the_input_alone(window, small_cube, qt
     np.testing.assert_allclose(top.intensity, expected.intensity, rtol=1e-5, atol=1e-3)
     assert [step.verb for step in top.provenance] == ["denoise", "super-resolve"]
     assert viewer.layers[-1].contrast_limits == source.contrast_limits
-    assert enhance.source_layer() is source  # another run starts from the same cube
+    assert enhance.cube.layer() is source  # another run starts from the same cube
     viewer.layers.selection.active = viewer.layers[1]
-    qtbot.waitUntil(lambda: enhance.source_layer() is viewer.layers[1])
+    qtbot.waitUntil(lambda: enhance.cube.layer() is viewer.layers[1])
     assert "already" in enhance.fit.text()
-    assert enhance.message.text()
+    assert enhance.foot.message.text()
 
 
 def test_the_settings_are_remembered(window, small_cube, qtbot):
@@ -117,22 +117,22 @@ def test_the_settings_are_remembered(window, small_cube, qtbot):
     run(enhance, qtbot)
     viewer.window.remove_dock_widget(enhance)
     _, again = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")
-    assert again.denoise_form.value().method == "savgol"
-    assert not again.super_resolve_on.isChecked()
+    assert again.form.denoise.value().method == "savgol"
+    assert not again.form.super_resolve_on.isChecked()
 
 
 def test_cancel_adds_nothing(window, big_cube, qtbot):
     viewer, enhance = window
     add_cube(viewer, big_cube)
     choose(enhance, denoise="resunet")
-    qtbot.mouseClick(enhance.run_button, Qt.MouseButton.LeftButton)
-    assert not enhance.run_button.isEnabled()
-    qtbot.waitUntil(lambda: enhance.bar.value() > 0, timeout=60_000)
-    qtbot.mouseClick(enhance.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.foot.run_button, Qt.MouseButton.LeftButton)
+    assert not enhance.foot.run_button.isEnabled()
+    qtbot.waitUntil(lambda: enhance.foot.bar.value() > 0, timeout=60_000)
+    qtbot.mouseClick(enhance.foot.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not enhance.running, timeout=30_000)
-    assert "Cancelled" in enhance.message.text()
+    assert "Cancelled" in enhance.foot.message.text()
     assert len(viewer.layers) == 1
-    assert enhance.run_button.isEnabled()
+    assert enhance.foot.run_button.isEnabled()
     assert not deeper_threads()
 
 
@@ -143,7 +143,7 @@ def test_a_cube_of_nan_is_refused_with_its_place(window, small_cube, qtbot):
     add_cube(viewer, RamanCube(intensity, small_cube.wavenumber))
     choose(enhance, denoise="low-rank")
     run(enhance, qtbot)
-    assert "y=4, x=5" in enhance.message.text()
+    assert "y=4, x=5" in enhance.foot.message.text()
     assert len(viewer.layers) == 1
 
 
@@ -152,7 +152,7 @@ def test_closing_the_dock_or_removing_the_layer_during_a_run(window, big_cube, q
     viewer, enhance = window
     layer = add_cube(viewer, big_cube)
     choose(enhance, denoise="resunet")
-    qtbot.mouseClick(enhance.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.foot.run_button, Qt.MouseButton.LeftButton)
     assert deeper_threads()
     if what == "dock":
         viewer.window.remove_dock_widget(enhance)
@@ -160,8 +160,8 @@ def test_closing_the_dock_or_removing_the_layer_during_a_run(window, big_cube, q
         assert len(viewer.layers) == 1
         return
     viewer.layers.remove(layer)
-    qtbot.waitUntil(lambda: enhance.bar.value() > 0, timeout=60_000)
-    qtbot.mouseClick(enhance.cancel_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: enhance.foot.bar.value() > 0, timeout=60_000)
+    qtbot.mouseClick(enhance.foot.cancel_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not enhance.running, timeout=30_000)
 
 
@@ -169,7 +169,7 @@ def test_closing_the_viewer_during_a_run_leaves_no_thread(window, big_cube, qtbo
     viewer, enhance = window
     add_cube(viewer, big_cube)
     choose(enhance, denoise="resunet")
-    qtbot.mouseClick(enhance.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.foot.run_button, Qt.MouseButton.LeftButton)
     assert deeper_threads()
     viewer.close()
     del enhance, viewer

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_deeper import DenoiseParams, SuperResolveParams
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers
+from napari_deeper.plugin.widgets.enhance_form import Request
 from napari_deeper.plugin.widgets.workspace import open_docks
 from napari_deeper.processing.bands import band_mean
 from napari_deeper.spectra.cube import RamanCube
@@ -33,13 +35,11 @@ def test_the_droplets_stand_at_the_same_place_in_every_layer(
     viewer = make_napari_viewer()
     viewer.open(thp1_path, plugin="napari-deeper")
     enhance, spectra = open_docks(viewer)
-    enhance.denoise_on.setChecked(True)
-    enhance.super_resolve_on.setChecked(True)
-    enhance.super_resolve_form.set_field("scale", scale)
-    enhance.comparators["hyrisr"].setChecked(True)
-    enhance.comparators["bicubic"].setChecked(True)
+    enhance.form.set_value(
+        Request(DenoiseParams(), SuperResolveParams(scale=scale), ("hyrisr", "bicubic"))
+    )
     enhance.refresh()
-    qtbot.mouseClick(enhance.run_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.foot.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not enhance.running, timeout=120_000)
     assert enhance.failure == ""
     cubes = [cube_from_layer(layer) for layer in cube_layers(viewer.layers)]

@@ -65,7 +65,7 @@ def add(viewer, qtbot, cube: RamanCube):
 def test_the_empty_dock_teaches(window, small_cube, qtbot):
     viewer, spectra = window
     assert "Open Sample" in spectra.plot.hint()
-    assert not spectra.copy.isEnabled()
+    assert not spectra.panel.copy.isEnabled()
     add(viewer, qtbot, small_cube)
     assert "Click a pixel" in spectra.plot.hint()
 
@@ -140,10 +140,10 @@ def test_a_drag_pans_and_pins_nothing(window, small_cube, qtbot):
 def test_the_heatmap_follows_the_band(window, small_cube, qtbot):
     viewer, spectra = window
     layer = add(viewer, qtbot, small_cube)
-    spectra.heatmap.setChecked(True)
+    spectra.band.heatmap.setChecked(True)
     (heatmap,) = [la for la in viewer.layers if HEATMAP in la.metadata]
     for low, high in [(1440.0, 1460.0), (990.0, 1020.0)]:
-        spectra.set_band(low, high)
+        spectra.plot.set_band(low, high)
         axis = small_cube.wavenumber
         inside = (axis >= low) & (axis <= high)
         np.testing.assert_allclose(
@@ -153,27 +153,27 @@ def test_the_heatmap_follows_the_band(window, small_cube, qtbot):
     np.testing.assert_array_equal(heatmap.scale, layer.scale[1:])
     np.testing.assert_array_equal(heatmap.translate, layer.translate[1:])
     assert viewer.layers.selection.active is layer
-    spectra.heatmap.setChecked(False)
+    spectra.band.heatmap.setChecked(False)
     assert heatmap not in viewer.layers
 
 
 def test_presets_move_the_band_and_a_band_off_the_axis_is_told(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)
-    spectra.preset.setCurrentIndex(spectra.preset.findText("1004 cm-1: phenylalanine"))
-    spectra.preset.activated.emit(spectra.preset.currentIndex())
+    spectra.band.preset.setCurrentIndex(spectra.band.preset.findText("1004 cm-1: phenylalanine"))
+    spectra.band.preset.activated.emit(spectra.band.preset.currentIndex())
     assert spectra.plot.band() == (996.0, 1012.0)
-    spectra.heatmap.setChecked(True)
-    spectra.set_band(2800, 2900)
-    assert "2800-2900 cm-1 lies outside" in spectra.status.text()
+    spectra.band.heatmap.setChecked(True)
+    spectra.plot.set_band(2800, 2900)
+    assert "2800-2900 cm-1 lies outside" in spectra.panel.status.text()
 
 
 def test_heatmaps_of_every_cube_share_their_contrast(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)
     add(viewer, qtbot, super_resolve(small_cube, scale=2, method="nearest"))
-    spectra.every.setChecked(True)
-    spectra.heatmap.setChecked(True)
+    spectra.band.every.setChecked(True)
+    spectra.band.heatmap.setChecked(True)
     heatmaps = [la for la in viewer.layers if HEATMAP in la.metadata]
     assert len(heatmaps) == 2
     assert heatmaps[0].contrast_limits == heatmaps[1].contrast_limits
@@ -183,7 +183,7 @@ def test_normalizing_changes_the_view_and_not_the_copy(window, small_cube, qtbot
     viewer, spectra = window
     add(viewer, qtbot, small_cube)
     spectra.pin((4.0, -1.0))
-    spectra.normalize.setCurrentText("maximum = 1")
+    spectra.panel.scaling.setCurrentText("maximum = 1")
     assert spectra.plot.curve_data(0)[1].max() == pytest.approx(1)
     spectra.copy_spectra()
     rows = QGuiApplication.clipboard().text().splitlines()
@@ -194,7 +194,7 @@ def test_normalizing_changes_the_view_and_not_the_copy(window, small_cube, qtbot
     np.testing.assert_allclose(table[:, 0], small_cube.wavenumber, atol=1e-4)
     np.testing.assert_allclose(table[:, 1], small_cube.intensity[2, 2], rtol=1e-5)
     spectra.save_spectra(tmp_path / "absent" / "out.csv")
-    assert "absent" in spectra.status.text()
+    assert "absent" in spectra.panel.status.text()
 
 
 def test_per_second_needs_every_dwell_time(window, small_cube, qtbot):
@@ -205,7 +205,7 @@ def test_per_second_needs_every_dwell_time(window, small_cube, qtbot):
     )
     add(viewer, qtbot, timed)
     spectra.pin((4.0, -1.0))
-    spectra.normalize.setCurrentText("per second")
+    spectra.panel.scaling.setCurrentText("per second")
     np.testing.assert_allclose(
         spectra.plot.curve_data(0)[1], 10 * small_cube.intensity[2, 2], rtol=1e-5
     )
@@ -213,14 +213,14 @@ def test_per_second_needs_every_dwell_time(window, small_cube, qtbot):
     add(viewer, qtbot, small_cube)
     spectra.refresh()
     np.testing.assert_array_equal(spectra.plot.curve_data(0)[1], small_cube.intensity[2, 2])
-    assert "dwell time is not known" in spectra.status.text()
+    assert "dwell time is not known" in spectra.panel.status.text()
 
 
 def test_the_radius_averages(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)
     spectra.pin((5.0, -0.5))
-    spectra.radius.setValue(0.5)
+    spectra.panel.radius.setValue(0.5)
     plus = [(4, 3), (3, 3), (5, 3), (4, 2), (4, 4)]
     expected = np.mean([small_cube.intensity[p] for p in plus], axis=0)
     np.testing.assert_allclose(spectra.curves()[0].intensity, expected, rtol=1e-5)
@@ -245,3 +245,26 @@ def test_the_canvas_tells_the_true_wavenumber(window, small_cube, qtbot):
     viewer.dims.set_current_step(0, 17)
     assert text.text == f"{small_cube.wavenumber[17]:.1f} cm-1 (channel 18 of 120)\nsmall"
     assert viewer.canvas.overlays.scale_bar.visible
+
+
+def test_heatmaps_go_with_their_cubes(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    other = add(viewer, qtbot, super_resolve(small_cube, scale=2, method="nearest"))
+    spectra.band.every.setChecked(True)
+    spectra.band.heatmap.setChecked(True)
+    viewer.layers.remove(other)
+    assert len([la for la in viewer.layers if HEATMAP in la.metadata]) == 1
+    spectra.pin((4.0, -1.0))
+    viewer.layers.clear()
+    assert len(viewer.layers) == 0
+    assert not spectra.band.heatmap.isChecked()
+    assert spectra.curves() == []
+
+
+def test_a_click_outside_every_cube_says_so(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    click(qtbot, viewer, (2.0, -1.0))
+    assert "outside every cube" in spectra.panel.status.text()
+    assert spectra.places() == []

@@ -12,7 +12,7 @@ from qtpy.QtCore import QSettings
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_deeper.spectra.errors import ParameterError
-from napari_deeper.spectra.params import P, make, options, to_json
+from napari_deeper.spectra.params import P, make, options
 
 _KNOWN_OPTIONS = ("choices", "min", "max", "step", "tooltip")
 
@@ -107,13 +107,9 @@ class Remembered:
             QSettings.Format.IniFormat, QSettings.Scope.UserScope, "napari-deeper", "plugin"
         )
 
-    def save(self, **records: Any) -> None:
-        """Keep params objects and plain values by name."""
-        plain = {
-            k: to_json(v) if dataclasses.is_dataclass(v) and not isinstance(v, type) else v
-            for k, v in records.items()
-        }
-        self._store.setValue(self._key, json.dumps(plain))
+    def save(self, **record: Any) -> None:
+        """Keep values (JSON types) by name."""
+        self._store.setValue(self._key, json.dumps(record))
 
     def load(self) -> dict[str, Any]:
         """Return what was kept, or nothing where there is nothing readable."""

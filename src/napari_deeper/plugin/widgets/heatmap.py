@@ -56,7 +56,8 @@ class Heatmaps:
         """Take away the heatmaps, but for those of these cube layers."""
         for layer in list(self._viewer.layers):
             source = layer.metadata.get(KEY)
-            if source is not None and source not in keep:
+            # the removal of one may have led to that of another meanwhile
+            if source is not None and source not in keep and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
     def _show(self, source: Image, image: Heatmap, name: str, limits: tuple[float, float]) -> None:

@@ -1,0 +1,109 @@
+"""The settings beside the plot: averaging, scaling, copies, and where one is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_deeper.plugin.widgets.spectrum_plot import Curve
+
+AS_MEASURED, PER_SECOND, MAXIMUM, AREA = "as measured", "per second", "maximum = 1", "area = 1"
+WIDTH = 190
+
+
+class CurvePanel(QWidget):
+    """How curves are averaged and scaled, and what to do with them; emits `changed` on a new setting."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.radius = QDoubleSpinBox()
+        self.radius.setRange(0, 1000)
+        self.radius.setDecimals(2)
+        self.radius.setSingleStep(0.5)
+        self.radius.setToolTip(
+            "Average the pixels within this distance of the place; 0 reads the single pixel"
+        )
+        self.scaling = QComboBox()
+        self.scaling.addItems((AS_MEASURED, PER_SECOND, MAXIMUM, AREA))
+        self.scaling.setToolTip(
+            "Scale the curves for display only; copies and files keep the cube's intensities.\n"
+            "per second: divided by the dwell time, for cubes whose file tells it"
+        )
+        self.copy = _button("Copy", "Copy the spectra as a table, in the cube's own intensities")
+        self.save = _button("Save CSV...", "Save the spectra, in the cube's own intensities")
+        self.clear = _button("Clear", "Remove all markers (Escape)")
+        self.fit = _button("Fit view", "Show the whole spectra again after zooming")
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self._lay_out()
+        self.radius.valueChanged.connect(self.changed)
+        self.scaling.currentIndexChanged.connect(self.changed)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Radius", self.radius)
+        form.addRow("Show", self.scaling)
+        buttons = QGridLayout()
+        for i, button in enumerate((self.copy, self.save, self.clear, self.fit)):
+            buttons.addWidget(button, i // 2, i % 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        column.addLayout(buttons)
+        column.addWidget(self.status)
+        column.addStretch()
+        self.setFixedWidth(WIDTH)
+
+    def how(self, curves: list[Curve]) -> str:
+        """Return how these curves are scaled: as chosen, unless a dwell time is not known."""
+        chosen = self.scaling.currentText()
+        if chosen == PER_SECOND and any(curve.dwell_time is None for curve in curves):
+            return AS_MEASURED
+        return chosen
+
+    def show_place(self, text: str, curves: list[Curve]) -> None:
+        """Say where the curves come from, and allow what can be done with them."""
+        if curves and self.how(curves) != self.scaling.currentText():
+            text += "\nA dwell time is not known: shown as measured."
+        self.status.setText(text)
+        for button in (self.copy, self.save, self.clear):
+            button.setEnabled(bool(curves))
+
+
+def scaled(curve: Curve, how: str) -> Curve:
+    """Return a curve scaled for display."""
+    if how == AS_MEASURED:
+        return curve
+    if how == PER_SECOND:
+        size = curve.dwell_time or 1.0
+    elif how == AREA:
+        size = float(np.trapezoid(np.abs(curve.intensity), curve.wavenumber))
+    else:
+        size = float(np.nanmax(np.abs(curve.intensity)))
+    return dataclasses.replace(curve, intensity=curve.intensity / size) if size > 0 else curve
+
+
+def intensity_label(unit: str, how: str) -> str:
+    """Return the name of the intensity axis for a unit and a scaling."""
+    shown = {AS_MEASURED: unit, PER_SECOND: f"{unit}/s"}.get(how, "normalized")
+    return f"Intensity ({shown})"
+
+
+def _button(text: str, tooltip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    return button

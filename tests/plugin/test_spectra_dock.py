@@ -262,6 +262,17 @@ def test_heatmaps_go_with_their_cubes(window, small_cube, qtbot):
     assert spectra.curves() == []
 
 
+def test_long_names_keep_their_marker_and_their_end_in_the_legend(window, small_cube, qtbot):
+    viewer, spectra = window
+    layer = add(viewer, qtbot, small_cube)
+    layer.name = "a cell with a very long name from the instrument · denoised (savgol)"
+    spectra.pin((4.0, -1.0))
+    spectra.pin((5.0, -1.0), add=True)
+    for number, name in enumerate(spectra.plot.legend_names(), start=1):
+        assert name.startswith(f"{number}: …")
+        assert name.endswith("denoised (savgol)")
+
+
 def test_a_click_outside_every_cube_says_so(window, small_cube, qtbot):
     viewer, spectra = window
     add(viewer, qtbot, small_cube)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
 LEGEND_ROWS = 3
+LEGEND_CHARACTERS = 42
 STYLES = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -44,6 +46,7 @@ class SpectrumPlot(QWidget):
         item = self._plot.getPlotItem()
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
         item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
+        item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
         self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
@@ -74,7 +77,7 @@ class SpectrumPlot(QWidget):
             style = STYLES[curve.marker % len(STYLES)]
             line.setData(curve.wavenumber, curve.intensity)
             line.setPen(pg.mkPen(curve.color, width=1, style=style))
-            self._legend.addItem(line, curve.name)
+            self._legend.addItem(line, _shortened(curve.name))
         self._legend.setColumnCount(max(1, -(-len(curves) // LEGEND_ROWS)))
         self._legend.setVisible(bool(curves))
         self._hint.setVisible(not curves)
@@ -149,3 +152,11 @@ class SpectrumPlot(QWidget):
 
     def _on_band(self) -> None:
         self.band_changed.emit(*self.band())
+
+
+def _shortened(name: str) -> str:
+    """Keep the end of a long name, where a result says what was done to it, and the number of its marker."""
+    if len(name) <= LEGEND_CHARACTERS:
+        return name
+    marker = re.match(r"(\d+: )?", name)
+    return f"{marker.group() if marker else ''}…{name[1 - LEGEND_CHARACTERS :]}"

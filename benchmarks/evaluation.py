@@ -51,7 +51,12 @@ def simulated_pair(seed: int, size: int = 40) -> tuple[nd.RamanCube, nd.RamanCub
     return named(expected, f"cell {seed}"), named(noisy, f"cell {seed}, 0.1 s")
 
 
-def evaluations() -> Iterator[Any]:
+def evaluations(quick: bool) -> Iterator[Any]:
+    if quick:
+        clean, noisy = simulated_pair(CELL_SEEDS[0], 16)
+        yield nd.evaluate(clean, measured=noisy, noiseless=True, methods="low-rank")
+        yield nd.evaluate(clean, scale=2, noiseless=True, methods="bilinear")
+        return
     for cube in measured_maps():
         for noise in ("white", "poisson"):
             for level in LEVELS:
@@ -81,17 +86,18 @@ def row(found: Any) -> str:
     return f"| {found.map} | {found.case} | {'; '.join(ratios)} | {best} | {others} |"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the report")
-    out = parser.parse_args().out
+    parser.add_argument("--quick", action="store_true", help="small, simulated and classical only")
+    args = parser.parse_args(arguments)
     print("| map | case | method / best comparator | best comparator | comparators |")
     print("|---|---|---|---|---|")
     done = []
-    for found in evaluations():
+    for found in evaluations(args.quick):
         print(row(found), flush=True)
         done.append(found)
-    nd.write_report(done, out, overwrite=True)
+    nd.write_report(done, args.out, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ def test_anova_and_dunnett_are_scipys(samples):
     assert (whole.statistic, whole.p_value) == (by_hand.statistic, by_hand.pvalue)
     assert (better.test, better.method, better.control) == ("Dunnett", "better", "raw")
     assert better.statistic < 0
+    assert better.difference == pytest.approx(-3, abs=0.2)
+    assert np.isnan(whole.difference)
     assert better.p_value < 1e-4
     assert same.statistic == 0
     assert same.p_value == pytest.approx(1, abs=1e-3)
@@ -46,6 +48,7 @@ def test_wilcoxon_pairs_the_samples(samples):
     by_hand = stats.wilcoxon(samples["better"], samples["raw"])
     assert (better.statistic, better.p_value) == (by_hand.statistic, by_hand.pvalue)
     assert better.measure == "psnr"
+    assert better.difference == np.median(samples["better"] - samples["raw"])
     assert np.isnan(same.p_value)
     # unpaired, a shift this small against this spread is invisible
     shifted = {"raw": samples["raw"], "shifted": samples["raw"] - np.linspace(0.01, 0.02, 40)}

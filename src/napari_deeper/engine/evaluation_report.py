@@ -102,8 +102,12 @@ def _line(s: MethodSummary, best: str) -> str:
 def _tests(e: Evaluation) -> list[str]:
     if not e.comparisons:
         return ["No tests: they need at least three pixels and a comparator."]
-    lines = ["| test | measure | method | against | statistic | p | n |", "|---" * 7 + "|"]
+    lines = [
+        "| test | measure | method | against | difference | statistic | p | n |",
+        "|---" * 8 + "|",
+    ]
     for c in e.comparisons:
+        ahead = "-" if math.isnan(c.difference) else f"{c.difference:.3g}"
         p = (
             "-"
             if math.isnan(c.p_value)
@@ -111,7 +115,16 @@ def _tests(e: Evaluation) -> list[str]:
             if c.p_value >= 1e-4
             else "< 0.0001"
         )
-        row = (c.test, c.measure, c.method, c.control or "-", f"{c.statistic:.4g}", p, c.n_samples)
+        row = (
+            c.test,
+            c.measure,
+            c.method,
+            c.control or "-",
+            ahead,
+            f"{c.statistic:.4g}",
+            p,
+            c.n_samples,
+        )
         lines.append("| " + " | ".join(str(cell) for cell in row) + " |")
     return lines
 

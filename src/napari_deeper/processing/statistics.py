@@ -34,6 +34,9 @@ class Comparison:
         What was compared, for example ``"mse"``.
     method, control
         Whose samples; for the ANOVA ``"all"`` and an empty control.
+    difference
+        Method less control, which says who is ahead: of the means for Dunnett, the median of the
+        pairs for Wilcoxon; NaN for the ANOVA.
     statistic, p_value
         Of the two-sided test. NaN where every difference is zero.
     n_samples
@@ -44,6 +47,7 @@ class Comparison:
     measure: str
     method: str
     control: str
+    difference: float
     statistic: float
     p_value: float
     n_samples: int
@@ -86,11 +90,9 @@ def anova_dunnett(
         return []
     if all(np.ptp(values) == 0 for values in samples.values()):
         # without any spread within the groups neither test is defined
-        return [Comparison("ANOVA", measure, "all", "", np.nan, np.nan, n)]
+        return [_anova(measure, np.nan, np.nan, n)]
     whole = stats.f_oneway(*(samples[name] for name in samples))
-    found = [
-        Comparison("ANOVA", measure, "all", "", float(whole.statistic), float(whole.pvalue), n)
-    ]
+    found = [_anova(measure, float(whole.statistic), float(whole.pvalue), n)]
     each = stats.dunnett(
         *(samples[name] for name in others),
         control=samples[control],
@@ -99,8 +101,15 @@ def anova_dunnett(
     for name, statistic, p in zip(others, each.statistic, each.pvalue, strict=True):
         # the integral is by random sampling, which can leave a hair below 0
         p_value = float(np.clip(p, 0, 1))
-        found.append(Comparison("Dunnett", measure, name, control, float(statistic), p_value, n))
+        ahead = float(samples[name].mean() - samples[control].mean())
+        found.append(
+            Comparison("Dunnett", measure, name, control, ahead, float(statistic), p_value, n)
+        )
     return found
+
+
+def _anova(measure: str, statistic: float, p_value: float, n: int) -> Comparison:
+    return Comparison("ANOVA", measure, "all", "", float("nan"), statistic, p_value, n)
 
 
 def wilcoxon_paired(samples: Mapping[str, Samples], control: str, measure: str) -> list[Comparison]:
@@ -130,9 +139,8 @@ def wilcoxon_paired(samples: Mapping[str, Samples], control: str, measure: str) 
         if difference.any():
             outcome = stats.wilcoxon(difference)
             statistic, p_value = float(outcome.statistic), float(outcome.pvalue)
-        found.append(
-            Comparison("Wilcoxon", measure, name, control, statistic, p_value, len(values))
-        )
+        ahead, n = float(np.median(difference)), len(values)
+        found.append(Comparison("Wilcoxon", measure, name, control, ahead, statistic, p_value, n))
     return found
 
 

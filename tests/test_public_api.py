@@ -23,7 +23,8 @@ HEAVY = "{'torch', 'qtpy', 'PyQt6', 'PySide6', 'napari', 'vispy', 'superqt', 'ma
         "import napari_deeper as nd; nd.RamanCube, nd.read, nd.write, nd.Progress, nd.DeeperError",
         "from napari_deeper.io.read import read; from napari_deeper.io.write import write",
         "from napari_deeper.io.sample import simulated_cell; simulated_cell('0.1s')",
-        "import napari_deeper as nd; nd.DenoiseParams, nd.SuperResolveParams",
+        "import napari_deeper as nd; nd.DenoiseParams, nd.SuperResolveParams, nd.EvaluateParams",
+        "import napari_deeper as nd; nd.evaluate, nd.write_report",
         "from npe2 import PluginManifest as M; M.from_distribution('napari-deeper')",
     ],
 )

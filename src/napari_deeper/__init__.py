@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_deeper.engine.denoise import DenoiseParams, denoise
+    from napari_deeper.engine.evaluate import EvaluateParams, evaluate
+    from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
@@ -21,27 +23,33 @@ if TYPE_CHECKING:
 _HOME = {
     "DeeperError": "spectra.errors",
     "DenoiseParams": "engine.denoise",
+    "EvaluateParams": "engine.evaluate",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "denoise": "engine.denoise",
+    "evaluate": "engine.evaluate",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
+    "write_report": "engine.evaluation_report",
 }
 
 __all__ = [
     "DeeperError",
     "DenoiseParams",
+    "EvaluateParams",
     "Progress",
     "RamanCube",
     "SuperResolveParams",
     "denoise",
+    "evaluate",
     "read",
     "super_resolve",
     "wavenumber_from_nm",
     "write",
+    "write_report",
 ]
 
 

@@ -1,7 +1,13 @@
 import runpy
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "denoise_comparators.py"
+import numpy as np
+import pytest
+
+import napari_deeper as nd
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = BENCHMARKS / "denoise_comparators.py"
 
 
 def test_the_comparison_runs_and_fills_its_tables(capsys):
@@ -12,3 +18,33 @@ def test_the_comparison_runs_and_fills_its_tables(capsys):
     assert len(rows) == 4
     for row in rows:
         assert all(float(figure) < 5 for figure in row.strip("| ").split(" | ")[1:])
+
+
+def test_the_evaluation_runs_and_fills_its_report(capsys, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    script = runpy.run_path(str(BENCHMARKS / "evaluation.py"))
+    script["main"](["--quick", "--out", str(tmp_path / "report")])
+
+    rows = [r for r in capsys.readouterr().out.splitlines() if r.startswith("| cell")]
+    assert [row.split(" | ")[1] for row in rows] == ["measured", "2x"]
+    assert (tmp_path / "report" / "report.md").exists()
+
+
+def test_the_outside_benchmark_repeats_the_known_figures(thp1_path):
+    script = runpy.run_path(str(BENCHMARKS / "outside_benchmark.py"))
+    raw, plain = script["ramanspy_benchmark"](nd.read(thp1_path), methods=())[:2]
+    assert (raw.mse, raw.angle) == pytest.approx((0.03364, 0.4074), abs=6e-5)
+    assert (plain.mse, plain.angle) == pytest.approx((0.02763, 0.3711), abs=6e-5)
+    # the input spans 0..1 already, the smoothed one no more
+    assert (raw.mse_rescaled, raw.angle_rescaled) == pytest.approx((raw.mse, raw.angle))
+    assert plain.mse_rescaled < 0.6 * plain.mse
+
+
+def test_the_outside_benchmark_scales_each_spectrum(small_cube):
+    script = runpy.run_path(str(BENCHMARKS / "outside_benchmark.py"))
+    noisy, target = script["make_pair"](small_cube)
+    for spectra in (noisy, target):
+        np.testing.assert_allclose(spectra.min(axis=1), 0)
+        np.testing.assert_allclose(spectra.max(axis=1), 1)
+    scores = script["ramanspy_benchmark"](small_cube, methods=("savgol",))
+    assert script["to_markdown"](scores).count("\n") == len(scores) + 1

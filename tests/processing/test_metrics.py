@@ -83,3 +83,18 @@ def test_shapes_must_agree(pair):
     for metric in (metrics.mse, metrics.excess_mse, metrics.spectral_angle):
         with pytest.raises(ValueError, match="shapes differ"):
             metric(result[1:], target)
+
+
+def test_spectrum_ssim_is_skimages_in_one_dimension():
+    from skimage.metrics import structural_similarity
+
+    rng = np.random.default_rng(8)
+    a, b = rng.random((2, 3, 4, 30))
+    found = metrics.spectrum_ssim(a, b, 1.0)
+    assert found.shape == (3, 4)
+    by_hand = structural_similarity(b[1, 2], a[1, 2], data_range=1.0, win_size=7)
+    # skimage leaves out the windows that reach over the ends, as this does
+    assert found[1, 2] == pytest.approx(by_hand, rel=1e-9)
+    np.testing.assert_allclose(metrics.spectrum_ssim(a, a, 1.0), 1)
+    with pytest.raises(ValueError, match="needs 3"):
+        metrics.spectrum_ssim(a[..., :2], b[..., :2], 1.0)

@@ -69,7 +69,8 @@ Debug = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_RUNNING)
 ]
 
-_FILES = {"source": Source, "target": Target}
+_NEEDED = inspect.Parameter.empty
+_FILES: dict[str, tuple[Any, Any]] = {"source": (Source, _NEEDED), "target": (Target, _NEEDED)}
 _COMMON: dict[str, tuple[Any, Any]] = {
     "wavenumbers": (Wavenumbers, ""),
     "pixel_size": (PixelSize, ""),
@@ -81,11 +82,18 @@ _COMMON: dict[str, tuple[Any, Any]] = {
 }
 
 
-def with_flags(params_type: type[Params], command: Callable[..., None]) -> Callable[..., None]:
+def with_flags(
+    params_type: type[Params],
+    command: Callable[..., None],
+    files: dict[str, tuple[Any, Any]] | None = None,
+) -> Callable[..., None]:
     """Give a command that takes ``**values`` the flags of a verb: files, settings, then the common ones."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     hints = get_type_hints(params_type)
-    parameters = [inspect.Parameter(n, keyword, annotation=a) for n, a in _FILES.items()]
+    parameters = [
+        inspect.Parameter(name, keyword, annotation=annotation, default=default)
+        for name, (annotation, default) in (files or _FILES).items()
+    ]
     for field in dataclasses.fields(params_type):
         option = _option(params_type, field)
         hint = hints[field.name]

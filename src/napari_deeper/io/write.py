@@ -113,12 +113,49 @@ def check_output(path: str | PathLike[str], *, overwrite: bool = False) -> Path:
         raise FileError(f"{path} is a file, but a {suffix} store is a folder; choose another name.")
     if path.exists() and not overwrite:
         raise FileError(_exists(path))
+    _check_writable(path)
+    return path
+
+
+def check_folder(
+    path: str | PathLike[str], *, overwrite: bool, ours: Callable[[Path], bool]
+) -> Path:
+    """Return the path if a folder of results could be made there now; an empty one may be there.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    overwrite
+        Replace a folder that ``ours`` recognizes; any other is never replaced.
+    ours
+        Tells whether a folder that is there holds nothing but what we write.
+
+    Raises
+    ------
+    FileError
+        Saying what stands in the way.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
+    if path.is_file():
+        raise FileError(f"{path} is a file; name a folder.")
+    if path.is_dir() and any(path.iterdir()):
+        if not ours(path):
+            raise FileError(f"{path} holds other files; choose another name.")
+        if not overwrite:
+            raise FileError(_exists(path))
+    _check_writable(path)
+    return path
+
+
+def _check_writable(path: Path) -> None:
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise FileError(_explain(error, path)) from error
-    return path
 
 
 def _exists(path: Path) -> str:

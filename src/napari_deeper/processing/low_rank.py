@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +86,24 @@ def pca(spectra: Spectra, n_components: int = 0, sigma: float | None = None) -> 
     kept = (np.arange(parts.values.size) < n_kept) & (parts.values > 0)
     scores, basis = parts.components(kept)
     return np.asarray(scores @ basis + parts.mean, np.float32)
+
+
+def pca_of_ranks(spectra: Spectra, ranks: Iterable[int]) -> Iterator[Spectra]:
+    """Yield `pca` for each number of components, decomposing the map only once."""
+    parts = _decompose(spectra)
+    for n_kept in ranks:
+        kept = (np.arange(parts.values.size) < n_kept) & (parts.values > 0)
+        scores, basis = parts.components(kept)
+        yield np.asarray(scores @ basis + parts.mean, np.float32)
+
+
+def shrink_for_levels(spectra: Spectra, sigmas: Iterable[float]) -> Iterator[Spectra]:
+    """Yield `shrink` for each noise level, decomposing the map only once."""
+    parts = _decompose(spectra)
+    for sigma in sigmas:
+        gains = _gains(parts, sigma)
+        scores, basis = parts.components(gains > 0)
+        yield np.asarray((scores * gains[gains > 0]) @ basis + parts.mean, np.float32)
 
 
 def count_components(spectra: Spectra, sigma: float | None = None) -> int:

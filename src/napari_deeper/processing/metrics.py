@@ -79,6 +79,35 @@ def ssim(
     return float(np.mean([_similarity(result[..., i], target[..., i], data_range) for i in planes]))
 
 
+def spectrum_ssim(result: Array, target: Array, data_range: float) -> NDArray[np.float64]:
+    """Return the structural similarity of each pair of spectra, by windows along the channels.
+
+    Parameters
+    ----------
+    result, target
+        (..., channel); at least three channels. The window is seven channels, or what fits.
+    data_range
+        As in `psnr`.
+
+    References
+    ----------
+    Wang et al. 2004, doi 10.1109/TIP.2003.819861.
+    """
+    _check_shapes(result, target)
+    width = _window(target.shape[-1:])
+    a = np.lib.stride_tricks.sliding_window_view(result.astype(np.float64), width, axis=-1)
+    b = np.lib.stride_tricks.sliding_window_view(target.astype(np.float64), width, axis=-1)
+    mean_a, mean_b = a.mean(axis=-1), b.mean(axis=-1)
+    unbiased = width / (width - 1)
+    variance_a = unbiased * (np.square(a).mean(axis=-1) - mean_a**2)
+    variance_b = unbiased * (np.square(b).mean(axis=-1) - mean_b**2)
+    covariance = unbiased * ((a * b).mean(axis=-1) - mean_a * mean_b)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
+    similarity /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    return np.asarray(similarity.mean(axis=-1))
+
+
 def spectral_angle(result: Array, target: Array) -> NDArray[np.float64]:
     """Return the angle between the spectra of each pixel, in radians.
 
@@ -112,14 +141,17 @@ def ssim_as_published(output: Array, target: Array) -> float:
 
 
 def _similarity(result: Array, target: Array, data_range: float) -> float:
-    smallest = min(target.shape)
+    similarity: Any = structural_similarity
+    window = _window(target.shape)
+    return float(similarity(target, result, data_range=data_range, win_size=window))
+
+
+def _window(shape: tuple[int, ...]) -> int:
+    smallest = min(shape)
     window = min(7, smallest if smallest % 2 else smallest - 1)
     if window < 3:
-        raise ValueError(
-            f"Structural similarity needs 3 pixels along each axis, not {target.shape}."
-        )
-    similarity: Any = structural_similarity
-    return float(similarity(target, result, data_range=data_range, win_size=window))
+        raise ValueError(f"Structural similarity needs 3 pixels along each axis, not {shape}.")
+    return window
 
 
 def _check_shapes(result: Array, target: Array) -> None:

@@ -75,9 +75,9 @@ def shrink_smooth(
     if clean_scores is None or level <= 0:
         clean = scores * _score_reliability(parts, level)[kept]
     else:
-        spread, gain = _score_noise(parts, level)
-        unit = np.ascontiguousarray((scores / spread[kept]).T, np.float32)
-        clean = clean_scores(unit).T * (spread * gain)[kept]
+        spread = _score_noise(parts, level)[kept]
+        unit = np.ascontiguousarray((scores / spread).T, np.float32)
+        clean = clean_scores(unit).T * spread
     return np.asarray(clean @ smooth + mean, np.float32)
 
 
@@ -211,16 +211,16 @@ def _score_reliability(parts: _Parts, sigma: float) -> Vector:
     return np.clip(np.nan_to_num(cosine), 0, 1)
 
 
-def _score_noise(parts: _Parts, sigma: float) -> tuple[Vector, Vector]:
-    """Return the noise of each component's scores, and what to multiply them with once it is gone.
+def _score_noise(parts: _Parts, sigma: float) -> Vector:
+    """Return the noise of each component's scores.
 
     The measured component leans toward the noise that it was found in, so its scores hold more than
-    sigma of it, and still lack what the true component has beside it.
+    sigma of it. This follows from the cosines that Gavish & Donoho 2017 give.
     """
     true = np.maximum(_true_squares(parts, sigma), 1e-12)
     n_rows, n_columns = parts.degrees
     lean = (parts.ratio if n_rows >= n_columns else 1.0) / true
-    return sigma * (1 + lean), 1 / (1 + lean)
+    return np.asarray(sigma * (1 + lean))
 
 
 def _true_squares(parts: _Parts, sigma: float) -> Vector:

@@ -9,10 +9,14 @@ from pathlib import Path
 import torch
 
 from napari_deeper.training.loop import Schedule
-from napari_deeper.training.weights import make_denoiser, make_super_resolver
+from napari_deeper.training.weights import (
+    make_denoiser,
+    make_eigenimage_denoiser,
+    make_super_resolver,
+)
 
 # Measured on one core that computes bfloat16; only --minutes uses it.
-STEPS_PER_MINUTE = {"denoise": 150, "super-resolve": 100}
+STEPS_PER_MINUTE = {"denoise": 150, "eigenimage": 600, "super-resolve": 100}
 
 
 def main() -> None:
@@ -32,6 +36,8 @@ def main() -> None:
 
     if args.task == "denoise":
         path = make_denoiser(args.out, schedule, command, report, args.start_from)
+    elif args.task == "eigenimage":
+        path = make_eigenimage_denoiser(args.out, schedule, command, report, args.start_from)
     else:
         path = make_super_resolver(
             args.out, args.scale, schedule, command, report, args.start_from, args.loudest
@@ -52,7 +58,7 @@ def describe(args: argparse.Namespace, n_steps: int) -> str:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("task", choices=["denoise", "super-resolve"])
+    parser.add_argument("task", choices=["denoise", "eigenimage", "super-resolve"])
     parser.add_argument("--scale", type=int, choices=[2, 3, 4], default=2)
     parser.add_argument("--steps", type=int, help="batches; the same number gives the same weights")
     parser.add_argument(

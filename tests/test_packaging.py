@@ -27,6 +27,7 @@ manifest = PluginManifest.from_distribution("napari-deeper")
 assert manifest.contributions.readers and manifest.contributions.widgets
 assert simulated_cell("0.1s").shape == simulated_cell("1s").shape
 load(shipped("resunet"))
+load(shipped("eigenimage"))
 for scale in (2, 3, 4):
     load(shipped("hyrisr", scale), scale)
 assert "torch" in sys.modules and "napari" not in sys.modules
@@ -85,7 +86,7 @@ def test_the_wheel_is_small_and_whole(wheel):
     ):
         assert name in names
     weights = [n for n in names if n.endswith(".safetensors")]
-    assert len(weights) >= 4
+    assert len(weights) >= 5
     assert {n.replace(".safetensors", ".json") for n in weights} <= set(names)
 
 

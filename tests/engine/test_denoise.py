@@ -185,7 +185,7 @@ def test_auto_does_without_a_network_that_does_not_fit():
     step = nd.denoise(cube).provenance[-1]
 
     assert step.params["network_share"] == 0
-    assert any("without the network" in note for note in step.notes)
+    assert any("without the spectral network" in note for note in step.notes)
 
 
 # ---- odd cubes
@@ -245,6 +245,107 @@ def test_a_cube_without_signal_is_refused(value):
 def test_one_channel_is_refused_with_the_reason():
     with pytest.raises(CubeError, match="1 channel; denoising compares"):
         nd.denoise(nd.RamanCube(np.ones((3, 3, 1)), [1450.0]))
+
+
+# ---- space
+# --------------------------------------------------------------------------------------------------
+
+
+def smooth_map(size=(24, 30), noise=0.3, seed=0):
+    """Return a clean map of discs and the same with noise."""
+    rng = np.random.default_rng(seed)
+    axis = np.linspace(600, 1800, 120)
+    y, x = np.mgrid[: size[0], : size[1]]
+    centers = rng.uniform(0, 1, (4, 2)) * size
+    discs = np.stack([np.hypot(y - cy, x - cx) < 6 for cy, cx in centers], axis=-1)
+    parts = np.exp(-((axis - rng.uniform(700, 1700, (4, 1))) ** 2) / 2 / 30**2)
+    clean = (0.2 + discs @ parts).astype(np.float32)
+    noisy = clean + rng.normal(0, noise, clean.shape).astype(np.float32)
+    return clean, nd.RamanCube(noisy, axis)
+
+
+def test_auto_gains_from_where_the_pixels_lie():
+    clean, cube = smooth_map()
+    order = np.random.default_rng(1).permutation(clean.shape[0] * clean.shape[1])
+    shuffled = nd.RamanCube(cube.spectra[order].reshape(cube.shape), cube.wavenumber)
+
+    in_place = metrics.mse(nd.denoise(cube).intensity, clean)
+    result = nd.denoise(shuffled).spectra
+    elsewhere = metrics.mse(result, clean.reshape(result.shape)[order])
+
+    assert in_place < 0.7 * elsewhere
+
+
+@pytest.mark.parametrize("turn", [np.flipud, np.fliplr, lambda a: np.swapaxes(a, 0, 1)])
+def test_a_turned_map_gives_about_the_turned_result(turn):
+    clean, cube = smooth_map()
+    straight = nd.denoise(cube).intensity
+    turned = nd.denoise(nd.RamanCube(np.ascontiguousarray(turn(cube.intensity)), cube.wavenumber))
+
+    error = metrics.mse(straight, clean)
+    assert metrics.mse(turned.intensity, turn(clean)) == pytest.approx(error, rel=0.25)
+
+
+def test_flat_pixels_leave_their_neighbors_as_good_as_they_are():
+    clean, cube = smooth_map()
+    whole = nd.denoise(cube).intensity
+    holes = np.random.default_rng(2).random(clean.shape[:2]) < 0.1
+    intensity = cube.intensity.copy()
+    intensity[holes] = 0
+
+    step = nd.denoise(nd.RamanCube(intensity, cube.wavenumber))
+
+    assert (step.intensity[holes] == 0).all()
+    assert step.provenance[-1].params["eigenimage_checkpoint"] == "eigenimage"
+    error = metrics.mse(step.intensity[~holes], clean[~holes])
+    assert error < 1.5 * metrics.mse(whole[~holes], clean[~holes])
+
+
+@pytest.mark.parametrize("size", [(1, 40), (40, 1), (11, 30), (1, 1)])
+def test_maps_with_little_space_do_without_it(size):
+    _, cube = smooth_map(size)
+
+    step = nd.denoise(cube).provenance[-1]
+
+    assert "eigenimage_checkpoint" not in step.params
+    assert any("at least 12 x 12" in note for note in step.notes)
+
+
+def test_a_huge_map_goes_through_in_strips_with_the_same_result(monkeypatch):
+    from napari_deeper.engine import eigenimages
+
+    _, cube = smooth_map((64, 13))
+    whole = nd.denoise(cube).intensity
+    monkeypatch.setattr(eigenimages, "_STRIP_PIXELS", 20 * 13)
+
+    np.testing.assert_allclose(nd.denoise(cube).intensity, whole, atol=1e-4)
+
+
+def test_auto_works_without_the_eigenimage_weights(monkeypatch):
+    from napari_deeper.engine import auto
+
+    def missing(alive, device):
+        raise CheckpointError("No weights named eigenimage are shipped.")
+
+    monkeypatch.setattr(auto, "open_cleaner", missing)
+    step = nd.denoise(smooth_map()[1]).provenance[-1]
+
+    assert any("No weights named eigenimage" in note for note in step.notes)
+
+
+def test_cancel_acts_between_eigenimages():
+    cancel = threading.Event()
+    images = []
+
+    def on_report(fraction, text):
+        if "eigenimage" in text:
+            images.append(text)
+            cancel.set()
+
+    with pytest.raises(Cancelled):
+        nd.denoise(smooth_map()[1], progress=nd.Progress(on_report, cancel))
+
+    assert len(images) == 1
 
 
 # ---- settings

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from napari_deeper.models import checkpoint
 from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import CheckpointError
@@ -58,6 +59,20 @@ def test_weights_are_kept_to_half_precision(tmp_path):
     assert (got.kind, got.scale, got.phase, got.any_phase) == ("hyrisr", 3, 1, True)
     x = torch.rand(1, 8, 4, 4)
     torch.testing.assert_close(got.model(x, 2), net.eval()(x, 2), rtol=1e-2, atol=1e-2)
+
+
+def test_a_network_of_images_needs_no_axis(tmp_path):
+    net = EigenimageDenoiser(EigenimageDenoiserConfig(n_features=4, n_blocks=1))
+    torch.nn.init.normal_(net.tail.weight)
+    path = checkpoint.save(net, tmp_path / "e.safetensors", {"normalization": "noise"})
+    got = checkpoint.load(path)
+    assert (got.kind, got.scale, got.phase, got.any_phase) == ("eigenimage", None, None, False)
+    assert got.wavenumber.size == 0
+    x = torch.randn(1, 1, 6, 7)
+    torch.testing.assert_close(got.model(x), net(x), rtol=1e-2, atol=1e-2)
+    edit_card(path, normalization="max")
+    with pytest.raises(CheckpointError, match="normalization 'max'"):
+        checkpoint.load(path)
 
 
 def test_a_published_resunet_loads(published):

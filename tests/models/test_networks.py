@@ -12,6 +12,11 @@ from napari_deeper.models.compact import (
     interpolate,
     weigh_neighbors,
 )
+from napari_deeper.models.eigenimage import (
+    EigenimageDenoiser,
+    EigenimageDenoiserConfig,
+    rms,
+)
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import CheckpointError
@@ -190,3 +195,23 @@ def test_weights_of_neighbours_against_a_slow_reference():
             col = min(max(j // 3 + tap % 3 - 1, 0), 4)
             want += weights[b, tap, i, j] * x[b, :, y, col]
         torch.testing.assert_close(fine[b, :, i, j], want)
+
+
+def test_an_untrained_eigenimage_denoiser_returns_its_input():
+    x = torch.randn(2, 1, 9, 14)
+    torch.testing.assert_close(EigenimageDenoiser()(x), x)
+    assert count(EigenimageDenoiser()) < 600_000
+
+
+def test_an_eigenimage_denoiser_looks_no_further_than_its_reach():
+    net = EigenimageDenoiser(EigenimageDenoiserConfig(n_features=4, n_blocks=1)).eval()
+    generator = torch.Generator().manual_seed(0)
+    for tensor in net.parameters():
+        torch.nn.init.normal_(tensor, std=0.3, generator=generator)
+    x = 5 * torch.randn(1, 1, 20, 8, generator=generator)
+    whole, level = net(x), rms(x)
+    with torch.inference_mode():
+        part = net(x[:, :, 10 - net.reach :], level)
+    torch.testing.assert_close(part[:, :, net.reach :], whole[:, :, 10:])
+    short = net(x[:, :, 10:], level)
+    assert (short - whole[:, :, 10:]).abs().max() > 1e-3

@@ -6,14 +6,19 @@ import pytest
 
 from napari_deeper.models import checkpoint
 from napari_deeper.spectra.errors import CheckpointError
-from napari_deeper.training.evaluate import denoise_figures, super_resolve_figures
+from napari_deeper.training.evaluate import (
+    denoise_figures,
+    eigenimage_figures,
+    super_resolve_figures,
+)
 
 MIB = 2**20
-NAMES = [("resunet", None), ("hyrisr", 2), ("hyrisr", 3), ("hyrisr", 4)]
+NAMES = [("resunet", None), ("eigenimage", None), ("hyrisr", 2), ("hyrisr", 3), ("hyrisr", 4)]
 
 
 def test_they_are_all_there():
     assert "resunet" in checkpoint.available("resunet")
+    assert checkpoint.available("eigenimage") == ["eigenimage"]
     assert set(checkpoint.available("hyrisr")) >= {"hyrisr_2x", "hyrisr_3x", "hyrisr_4x"}
 
 
@@ -21,6 +26,7 @@ def test_their_sizes_keep_the_wheel_small():
     folder = checkpoint.shipped("resunet").parent
     sizes = [path.stat().st_size for path in folder.glob("*.safetensors")]
     assert max(sizes) <= 8 * MIB
+    assert checkpoint.shipped("eigenimage").stat().st_size <= 1.5 * MIB
     assert sum(sizes) <= 24 * MIB
 
 
@@ -29,7 +35,7 @@ def test_each_has_a_complete_card(kind, scale):
     path = checkpoint.shipped(kind, scale)
     got = checkpoint.load(path, scale=scale)
     assert (got.kind, got.scale) == (kind, scale)
-    assert got.wavenumber.size == 500
+    assert got.wavenumber.size == (0 if kind == "eigenimage" else 500)
     card = json.loads(path.with_suffix(".json").read_text())
     wanted = {"command", "seed", "steps", "data", "hardware", "minutes", "figures", "license"}
     assert wanted <= card.keys()
@@ -49,6 +55,15 @@ def test_the_denoiser_beats_its_input_and_savitzky_golay():
     assert figures["share_better_than_input"] > 0.95
     # The filter is the best of 21, chosen for each spectrum by its truth.
     assert figures["mse_to_best_savgol"] < 0.65
+
+
+def test_the_eigenimage_denoiser_beats_the_best_factor_and_the_best_blur():
+    got = checkpoint.load(checkpoint.shipped("eigenimage"))
+    figures = eigenimage_figures(got.model, n_batches=6)
+    assert figures["mse_to_best_factor"] < 0.6
+    # The blur is the best of seven widths, chosen for each image by its truth, and so is its factor.
+    assert figures["mse_to_best_blur"] < 0.9
+    assert figures["share_better_than_best_blur"] > 0.7
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

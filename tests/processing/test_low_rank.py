@@ -140,3 +140,38 @@ def test_allowing_for_shot_noise_beats_taking_it_for_uniform():
     allowed = shot_noise.estimate(shot).shrink(shot)
 
     assert metrics.mse(allowed, clean) < 0.7 * metrics.mse(low_rank.shrink_smooth(shot), clean)
+
+
+@pytest.mark.parametrize(("n_pixels", "n_channels"), [(900, 150), (150, 900)])
+@pytest.mark.parametrize("strength", [0.05, 0.5])
+def test_scores_are_handed_over_with_noise_of_variance_one(n_pixels, n_channels, strength):
+    rng = np.random.default_rng(3)
+    truth = rng.standard_normal(n_pixels)
+    truth -= truth.mean()
+    shape = np.sin(np.arange(n_channels) / 9)
+    clean = (strength * np.outer(truth, shape)).astype(np.float32)
+    handed = []
+
+    def without_noise(scores):
+        # Least squares on the truth: all that a perfect denoiser could keep of them.
+        handed.append(scores)
+        along = scores @ truth / (truth @ truth)
+        return (along[:, None] * truth).astype(np.float32)
+
+    result = low_rank.shrink_smooth(add_noise(clean, 0.3), 0.3, without_noise)
+
+    (scores,) = handed
+    left = scores - (scores @ truth / (truth @ truth))[:, None] * truth
+    assert scores.shape[1] == n_pixels and scores.dtype == np.float32
+    assert left[0].std() == pytest.approx(1, abs=0.1)
+    plain = metrics.mse(low_rank.shrink_smooth(add_noise(clean, 0.3), 0.3), clean)
+    assert metrics.mse(result, clean) < plain
+
+
+def test_without_noise_the_scores_are_not_touched():
+    clean = mixture(90, 60)
+
+    def never(scores):
+        raise AssertionError("nothing to clean")
+
+    np.testing.assert_allclose(low_rank.shrink_smooth(clean, 0.0, never), clean, atol=1e-4)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_deeper.simulate.random_images import random_image
 from napari_deeper.simulate.random_maps import blur, random_cube, random_map, smooth_field
 from napari_deeper.simulate.random_spectra import (
     random_components,
@@ -64,3 +65,18 @@ def test_blur_keeps_the_sum_and_has_its_width():
     assert seen.sum() == pytest.approx(1, abs=1e-6)
     y = np.arange(41) - 20
     assert (seen.sum(axis=1) * y**2).sum() == pytest.approx(4.0, rel=0.02)
+
+
+def test_images_are_seeded_standard_and_from_smooth_to_rough():
+    one, two = (random_image((17, 24), np.random.default_rng(8)) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    alike = []
+    for seed in range(60):
+        image = random_image((24, 17), np.random.default_rng(seed))
+        assert image.shape == (24, 17)
+        assert abs(image.mean()) < 1e-9
+        square = (image**2).mean()
+        assert square == pytest.approx(1, abs=1e-6) or square == 0
+        alike.append((image[:, 1:] * image[:, :-1]).mean())
+    assert np.quantile(alike, 0.95) > 0.9
+    assert np.quantile(alike, 0.05) < 0.2

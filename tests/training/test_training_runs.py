@@ -8,14 +8,20 @@ import torch
 
 from napari_deeper.models import checkpoint
 from napari_deeper.models.compact import CompactHyRISRConfig
+from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import CheckpointError
-from napari_deeper.training import denoise, super_resolve, weights
+from napari_deeper.training import denoise, eigenimages, super_resolve, weights
 from napari_deeper.training.loop import Schedule, fit, rate_at
 
 AXIS = np.linspace(600, 1800, 64)
 TINY = ResUNetConfig(n_channels=64, widths=(4, 6, 8), num_convs=1, linear_head=False)
 TINY_CUBE = CompactHyRISRConfig(64, 2, n_features=8, n_groups=1, n_blocks=1, reduction=2, window=3)
+TINY_IMAGE = EigenimageDenoiserConfig(n_features=6, n_blocks=1)
+
+
+def images(rng):
+    return eigenimages.make_batch(2048, rng)
 
 
 def spectra(rng):
@@ -31,8 +37,9 @@ def cubes(rng):
     [
         (denoise.new_network(1, TINY), spectra, denoise.loss),
         (super_resolve.new_network(1, TINY_CUBE), cubes, super_resolve.loss),
+        (eigenimages.new_network(1, TINY_IMAGE), images, eigenimages.loss),
     ],
-    ids=["denoise", "super-resolve"],
+    ids=["denoise", "super-resolve", "eigenimage"],
 )
 def test_three_steps_on_one_batch_lower_its_loss(net, batch, loss):
     losses = []
@@ -98,6 +105,36 @@ def test_batches_are_what_they_say():
     p = int(phase)
     error = (low - fine[:, :, p::3, p::3]).std(dim=(1, 2, 3))
     torch.testing.assert_close(error, 1 / weight[:, 0, 0, 0] - 0.1, rtol=0.05, atol=1e-3)
+
+
+def test_a_batch_of_images_is_what_it_says():
+    weak, strong = np.inf, 0.0
+    for seed in range(8):
+        noisy, clean, power = eigenimages.make_batch(4096, np.random.default_rng(seed))
+        side = noisy.shape[2]
+        assert noisy.shape == clean.shape == (4096 // side**2, 1, side, side)
+        noise = noisy - clean
+        assert float(noise.std()) == pytest.approx(1, abs=0.08)
+        drawn = clean.square().mean(dim=(1, 2, 3), keepdim=True)
+        kept = drawn > 0  # some maps hold nothing
+        torch.testing.assert_close(drawn[kept], power[kept], rtol=1e-3, atol=1e-4)
+        weak, strong = min(weak, float(power.min())), max(strong, float(power.max()))
+    assert weak < 0.4 and strong > 1000
+
+
+def test_eigenimage_weights_are_made_with_a_whole_card(tmp_path, monkeypatch):
+    monkeypatch.setattr(eigenimages, "new_network", lambda seed: EigenimageDenoiser(TINY_IMAGE))
+    path = weights.make_eigenimage_denoiser(
+        tmp_path, Schedule(2, seed=4, bf16=False), "command", n_pixels=512
+    )
+    got = checkpoint.load(path)
+    assert (got.kind, got.card["steps"], got.card["command"]) == ("eigenimage", 2, "command")
+    figures = got.card["figures"]["simulated, held out"]
+    assert 0 < figures["mse_to_best_factor"] < 5
+    again = weights.make_eigenimage_denoiser(
+        tmp_path / "on", Schedule(0, bf16=False), "", start_from=path
+    )
+    assert again.read_bytes() == path.read_bytes()
 
 
 def test_shared_layers_move_to_another_scale():

@@ -10,19 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.device import DeviceSetting
-from napari_deeper.processing import low_rank, shot_noise, smoothing
+from napari_deeper.processing import low_rank, smoothing
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube, require_signal
-from napari_deeper.spectra.errors import AxisError, CheckpointError, CubeError, ParameterError
+from napari_deeper.spectra.errors import CubeError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 
 Spectra = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 METHODS = ("auto", "resunet", "low-rank", "pca", "savgol", "wavelet")
 MIN_CHANNELS = 8
-# A smaller share of the network would not be worth its time.
-MIN_SHARE = 0.05
+# Under this many pixels along a side, auto finds next to no space to learn from.
+MIN_SIDE = 12
 
 _CHUNK = 4096
 
@@ -130,14 +131,15 @@ def denoise(
     progress = progress or Progress()
     progress.update(0.0, "Denoising")
     spectra = cube.spectra
-    alive = np.ptp(spectra, axis=1) > 0
+    varies = np.ptp(spectra, axis=1) > 0
     notes: list[str] = []
     # Squares of very large or small intensities would leave float32; at a maximum of 1 they cannot.
     unit = np.float32(np.abs(spectra).max())
-    clean, record = _run(spectra[alive] / unit, cube, p, progress, notes)
+    alive = varies.reshape(cube.shape[:2])
+    clean, record = _run(spectra[varies] / unit, alive, cube, p, progress, notes)
     out = spectra.copy()
-    out[alive] = clean * unit
-    n_flat = int((~alive).sum())
+    out[varies] = clean * unit
+    n_flat = int((~varies).sum())
     if n_flat:
         notes.append(
             f"{n_flat} spectra do not vary (all zero or constant) and were left as they are."
@@ -163,13 +165,23 @@ def check_denoise(cube: RamanCube, p: DenoiseParams) -> None:
 
 
 def _run(
-    spectra: Spectra, cube: RamanCube, p: DenoiseParams, progress: Progress, notes: list[str]
+    spectra: Spectra,
+    alive: Mask,
+    cube: RamanCube,
+    p: DenoiseParams,
+    progress: Progress,
+    notes: list[str],
 ) -> tuple[Spectra, dict[str, Any]]:
-    """Denoise (pixel, channel) spectra of maximum 1; return them and what to record."""
+    """Denoise (pixel, channel) spectra of maximum 1; return them and what to record.
+
+    They are those of the pixels (y, x) that are alive.
+    """
     if p.method == "resunet":
         return _by_network(spectra, cube, p, progress, notes)
     if p.method == "auto":
-        return _auto(spectra, cube, p, progress, notes)
+        from napari_deeper.engine.auto import denoise_map
+
+        return denoise_map(spectra, alive, cube.wavenumber, p, progress, notes)
     record: dict[str, Any] = {"chosen": p.method}
     if p.method == "low-rank":
         if len(spectra) < 16:
@@ -201,60 +213,6 @@ def _by_network(
     network = run.open_network("resunet", cube.wavenumber, p.model, p.device)
     clean = run.denoise_spectra(network, spectra, p.batch_size, progress, notes)
     return clean, {"chosen": "resunet"} | network.record()
-
-
-def _auto(
-    spectra: Spectra, cube: RamanCube, p: DenoiseParams, progress: Progress, notes: list[str]
-) -> tuple[Spectra, dict[str, Any]]:
-    """Shrink the map, allowing for shot noise, and mix in the network as far as it helps.
-
-    On measured maps with added noise, white or shot, this came closer to the truth than each of the
-    other methods, from a single spectrum upwards.
-    """
-    from napari_deeper.engine import network as run
-    from napari_deeper.engine.mixture import network_share
-
-    noise = shot_noise.estimate(spectra)
-    shared = noise.shrink(spectra)
-    kind = "the same everywhere" if noise.uniform else "rising with the signal (shot noise)"
-    notes.append(
-        f"auto: the noise was found to be {kind}; what all spectra share was kept by low-rank "
-        "shrinkage with wavelet-smoothed components."
-    )
-    record: dict[str, Any] = {"chosen": "smoothed low-rank", "network_share": 0.0}
-    try:
-        network = run.open_network("resunet", cube.wavenumber, p.model, p.device)
-    except (AxisError, CheckpointError) as error:
-        if p.model:
-            raise
-        notes.append(f"auto did without the network. {error}")
-        return shared, record
-
-    progress.update(0.1, "Comparing the network with the shrunk map")
-
-    def through(part: Spectra) -> Spectra:
-        # asked several times, so it reports nothing: a bar must not run backward
-        quiet = Progress(cancel=progress.cancel)
-        return run.denoise_spectra(network, part, p.batch_size, quiet, [])
-
-    trust = network.coverage.weight
-    share = network_share(spectra, shared, noise, through, trust)
-    if share < MIN_SHARE:
-        notes.append(
-            "auto left the network out: on this map it would add more error than it takes."
-        )
-        return shared, record
-    notes.append(
-        f"auto mixed in {share:.0%} of the network's result, the share of least expected error."
-    )
-    more: list[str] = []
-    clean = run.denoise_spectra(network, spectra, p.batch_size, progress.part(0.2, 1.0), more)
-    notes.extend(note for note in more if "Memory" in note)
-    if not network.coverage.complete:
-        gaps = ", ".join(network.coverage.gaps)
-        notes.append(f"The network does not cover {gaps}: those channels were shrunk alone.")
-    record |= {"chosen": "low-rank + resunet", "network_share": share}
-    return shared + share * trust * (clean - shared), record | network.record()
 
 
 def _in_chunks(

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_deeper.engine.cards import CardSummary, read_card
 from napari_deeper.engine.coverage import cover
-from napari_deeper.engine.denoise import DenoiseParams, check_denoise
+from napari_deeper.engine.denoise import MIN_SIDE, DenoiseParams, check_denoise
 from napari_deeper.engine.super_resolve import SuperResolveParams, check_super_resolve
 from napari_deeper.processing import resample
 from napari_deeper.spectra import params as settings_of
@@ -20,6 +20,9 @@ from napari_deeper.spectra.errors import AxisError
 _SPECTRA_PER_SECOND = 450.0
 _FINE_PIXELS_PER_SECOND = 12000.0
 _VALUES_PER_SECOND = 1.5e7
+# The network for eigenimages sees about ten of a map, and twice.
+_EIGENIMAGE_PIXELS_PER_SECOND = 100000.0
+_N_EIGENIMAGES = 20
 _BYTES_PER_VALUE = 4
 _COPIES = 5
 
@@ -55,6 +58,9 @@ def _plan_denoise(cube: RamanCube, p: DenoiseParams) -> list[str]:
     n_values = cube.intensity.size
     seconds = n_values / _VALUES_PER_SECOND
     lines: list[str] = []
+    if p.method == "auto" and min(cube.shape[:2]) >= MIN_SIDE:
+        n_seen = _N_EIGENIMAGES * len(cube.spectra)
+        seconds += n_seen / _EIGENIMAGE_PIXELS_PER_SECOND / _n_cores()
     if p.method in ("auto", "resunet"):
         try:
             lines += _fit(cube, read_card("resunet", p.model), "denoised without it")

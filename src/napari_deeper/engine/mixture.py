@@ -24,6 +24,7 @@ def network_share(
     spectra: Spectra,
     shared: Spectra,
     noise: NoiseScale,
+    shrink: Callable[[Spectra], Spectra],
     network: Callable[[Spectra], Spectra],
     trust: Spectra,
 ) -> float:
@@ -39,6 +40,8 @@ def network_share(
         (pixel, channel): as measured, and shrunk.
     noise
         Of the map.
+    shrink
+        Makes ``shared`` of ``spectra``.
     network
         Denoises (pixel, channel) spectra one by one.
     trust
@@ -67,7 +70,7 @@ def network_share(
     for _ in range(n_probes):
         probe = rng.choice(np.array([-1, 1], np.float32), spectra.shape)
         moved = spectra + _PROBE * noise.row * noise.column * probe
-        apart_moved = trust * (network(moved[chosen]) - noise.shrink(moved)[chosen])
+        apart_moved = trust * (network(moved[chosen]) - shrink(moved)[chosen])
         follows += float(np.sum(sigma * probe[chosen] * (apart_moved - apart), dtype=np.float64))
     follows /= n_probes * float(_PROBE)
     level = float(np.mean(np.square(sigma), dtype=np.float64))

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from napari_deeper.models import published
 from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.models.scaling import NORMALIZATIONS
@@ -36,8 +37,16 @@ _NETWORKS: Mapping[str, tuple[type[Any], type[Any]]] = {
     "ResUNet": (ResUNet, ResUNetConfig),
     "HyRISR": (HyRISR, HyRISRConfig),
     "CompactHyRISR": (CompactHyRISR, CompactHyRISRConfig),
+    "EigenimageDenoiser": (EigenimageDenoiser, EigenimageDenoiserConfig),
 }
-_KINDS = {"ResUNet": "resunet", "HyRISR": "hyrisr", "CompactHyRISR": "hyrisr"}
+_KINDS = {
+    "ResUNet": "resunet",
+    "HyRISR": "hyrisr",
+    "CompactHyRISR": "hyrisr",
+    "EigenimageDenoiser": "eigenimage",
+}
+# A network of images knows no channels, and its input is scaled by its noise.
+_NO_CHANNELS, _BY_NOISE = "eigenimage", "noise"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +58,13 @@ class Checkpoint:
     model
         In evaluation mode, float32, on the CPU.
     kind
-        ``"resunet"`` or ``"hyrisr"``.
+        ``"resunet"``, ``"hyrisr"`` or ``"eigenimage"``.
     wavenumber
-        (n_channels,), cm-1: what each channel of the network means.
+        (n_channels,), cm-1: what each channel of the network means; empty for an eigenimage network.
     normalization
         How samples are scaled, see `napari_deeper.models.scaling.normalize`: each spectrum for a
-        ResUNet, the whole cube for a HyRISR.
+        ResUNet, the whole cube for a HyRISR. ``"noise"`` for an eigenimage network: the standard
+        deviation of the noise is 1.
     scale
         2, 3 or 4 for a HyRISR, else None.
     phase
@@ -123,12 +133,12 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
     Parameters
     ----------
     model
-        A `ResUNet`, `HyRISR` or `CompactHyRISR`.
+        A `ResUNet`, `HyRISR`, `CompactHyRISR` or `EigenimageDenoiser`.
     path
         Ends in ``.safetensors``.
     card
-        Must hold ``wavenumber`` and ``normalization``; the architecture, its config and the sha256
-        are added.
+        Must hold ``normalization``, and ``wavenumber`` where the network has channels; the
+        architecture, its config and the sha256 are added.
     """
     path = Path(path)
     tensors = {name: t.detach().half().contiguous() for name, t in model.state_dict().items()}
@@ -152,7 +162,7 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
 
 
 def shipped(kind: str, scale: int | None = None) -> Path:
-    """Return the path of the shipped weights of a kind, ``"resunet"`` or ``"hyrisr"`` with a scale.
+    """Return the path of the shipped weights of a kind, ``"hyrisr"`` with a scale.
 
     Raises
     ------
@@ -162,7 +172,9 @@ def shipped(kind: str, scale: int | None = None) -> Path:
     stem = kind if scale is None else f"{kind}_{scale}x"
     path = _weights_folder() / f"{stem}.safetensors"
     if not path.is_file():
-        known = ", ".join(name for each in ("resunet", "hyrisr") for name in available(each))
+        known = ", ".join(
+            name for each in ("resunet", "eigenimage", "hyrisr") for name in available(each)
+        )
         raise CheckpointError(f"No weights named {stem} are shipped; there are: {known or 'none'}.")
     return path
 
@@ -224,21 +236,24 @@ def _build(path: Path, tensors: Mapping[str, Tensor], card: dict[str, Any]) -> C
             f"{path.name}: unknown architecture {architecture!r}; known: {', '.join(_NETWORKS)}."
         )
     network, config_type = _NETWORKS[architecture]
+    kind = _KINDS[architecture]
     try:
         config = config_type(**card["config"])
         with torch.device("meta"):
             model: nn.Module = network(config)
-        wavenumber = check_wavenumber(card["wavenumber"], config.n_channels)
+        wavenumber = np.empty(0)
+        if kind != _NO_CHANNELS:
+            wavenumber = check_wavenumber(card["wavenumber"], config.n_channels)
         normalization = card["normalization"]
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"The card of {path.name} is incomplete or wrong: {error}") from error
-    if normalization not in NORMALIZATIONS:
+    if normalization not in ((_BY_NOISE,) if kind == _NO_CHANNELS else NORMALIZATIONS):
         raise CheckpointError(f"The card of {path.name} names a normalization '{normalization}'.")
     check_tensors(path.name, tensors, model.state_dict())
     model.load_state_dict({name: t.float() for name, t in tensors.items()}, assign=True)
     return Checkpoint(
         model=model.eval().requires_grad_(False),
-        kind=_KINDS[architecture],
+        kind=kind,
         wavenumber=wavenumber,
         normalization=normalization,
         scale=getattr(config, "scale", None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from napari_deeper.processing.smoothing import wavelet
 
 Spectra = NDArray[np.float32]
 Vector = NDArray[np.float64]
+# Takes (component, pixel) scores whose noise has variance 1, and returns them denoised.
+CleanScores = Callable[[Spectra], Spectra]
 
 _CHUNK = 8192
 _PIXELS_ENOUGH_FOR_RESIDUAL = 8
@@ -44,7 +46,9 @@ def shrink(spectra: Spectra, sigma: float | None = None) -> Spectra:
     return np.asarray((scores * gains[gains > 0]) @ basis + parts.mean, np.float32)
 
 
-def shrink_smooth(spectra: Spectra, sigma: float | None = None) -> Spectra:
+def shrink_smooth(
+    spectra: Spectra, sigma: float | None = None, clean_scores: CleanScores | None = None
+) -> Spectra:
     """Shrink the map as `shrink` does, and smooth the spectra that its components are made of.
 
     Each component's spectrum holds noise of the map's own level under a much stronger signal, so
@@ -55,6 +59,9 @@ def shrink_smooth(spectra: Spectra, sigma: float | None = None) -> Spectra:
     ----------
     spectra, sigma
         As in `shrink`.
+    clean_scores
+        Denoises the scores of the components, which are images where the pixels are those of an
+        image; None shrinks each by its reliability.
     """
     parts = _decompose(spectra)
     level = _noise_level(spectra, parts) if sigma is None else sigma
@@ -65,8 +72,13 @@ def shrink_smooth(spectra: Spectra, sigma: float | None = None) -> Spectra:
     scores, basis = parts.components(kept)
     size = parts.values[kept].astype(np.float32)
     smooth = wavelet(basis * size[:, None], sigma=level) / size[:, None]
-    reliable = _score_reliability(parts, level)[kept]
-    return np.asarray((scores * reliable) @ smooth + mean, np.float32)
+    if clean_scores is None or level <= 0:
+        clean = scores * _score_reliability(parts, level)[kept]
+    else:
+        spread = _score_noise(parts, level)[kept]
+        unit = np.ascontiguousarray((scores / spread).T, np.float32)
+        clean = clean_scores(unit).T * spread
+    return np.asarray(clean @ smooth + mean, np.float32)
 
 
 def pca(spectra: Spectra, n_components: int = 0, sigma: float | None = None) -> Spectra:
@@ -209,14 +221,30 @@ def _score_reliability(parts: _Parts, sigma: float) -> Vector:
     """Return the squared cosine between measured and true scores of each component."""
     if sigma <= 0:
         return np.ones_like(parts.values)
-    squared, ratio = np.square(parts.relative(sigma)), parts.ratio
-    inner = squared - ratio - 1
-    true = (inner + np.sqrt(np.maximum(inner**2 - 4 * ratio, 0))) / 2
+    ratio, true = parts.ratio, _true_squares(parts, sigma)
     n_rows, n_columns = parts.degrees
     other = true if n_rows >= n_columns else ratio * true
     with np.errstate(divide="ignore", invalid="ignore"):
         cosine = (true**2 - ratio) / (true**2 + other)
     return np.clip(np.nan_to_num(cosine), 0, 1)
+
+
+def _score_noise(parts: _Parts, sigma: float) -> Vector:
+    """Return the noise of each component's scores.
+
+    The measured component leans toward the noise that it was found in, so its scores hold more than
+    sigma of it. This follows from the cosines that Gavish & Donoho 2017 give.
+    """
+    true = np.maximum(_true_squares(parts, sigma), 1e-12)
+    n_rows, n_columns = parts.degrees
+    lean = (parts.ratio if n_rows >= n_columns else 1.0) / true
+    return np.asarray(sigma * (1 + lean))
+
+
+def _true_squares(parts: _Parts, sigma: float) -> Vector:
+    """Return the squared singular values without noise, in units of the noise."""
+    inner = np.square(parts.relative(sigma)) - parts.ratio - 1
+    return np.asarray((inner + np.sqrt(np.maximum(inner**2 - 4 * parts.ratio, 0))) / 2)
 
 
 def _count(spectra: Spectra, parts: _Parts, sigma: float | None) -> int:

@@ -53,12 +53,13 @@ class NoiseScale:
     uniform: bool
     photons: float = float("inf")
 
-    def shrink(self, spectra: Spectra) -> Spectra:
+    def shrink(self, spectra: Spectra, clean_scores: low_rank.CleanScores | None = None) -> Spectra:
         """Shrink (pixel, channel) spectra, with `low_rank.shrink_smooth`, at this noise."""
         if self.uniform:
-            return low_rank.shrink_smooth(spectra, float(self.row[0, 0] * self.column[0, 0]))
+            sigma = float(self.row[0, 0] * self.column[0, 0])
+            return low_rank.shrink_smooth(spectra, sigma, clean_scores)
         scale = self.row * self.column
-        return low_rank.shrink_smooth(spectra / scale, 1.0) * scale
+        return low_rank.shrink_smooth(spectra / scale, 1.0, clean_scores) * scale
 
 
 def estimate(spectra: Spectra) -> NoiseScale:

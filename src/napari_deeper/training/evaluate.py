@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.signal import savgol_filter
 from torch import Tensor, nn
 
 from napari_deeper.models.compact import interpolate
 from napari_deeper.models.scaling import normalize, restore
 from napari_deeper.processing.noise import sigma_per_map
-from napari_deeper.training import denoise, super_resolve
+from napari_deeper.training import denoise, eigenimages, super_resolve
 
 Array = NDArray[np.float64]
 HELD_OUT_SEED = 977  # training seeds a generator with [seed, step]; this stream is another
@@ -71,6 +72,35 @@ def denoise_figures(net: nn.Module, wavenumber: Array, n: int = 512) -> dict[str
         "share_better_than_input": float((error < before).mean()),
         "share_better_than_best_savgol": float((error < savgol).mean()),
     }
+
+
+def eigenimage_figures(net: nn.Module, n_batches: int = 24) -> dict[str, float]:
+    """Return error ratios on held-out random images of every strength, medians.
+
+    Ratios below 1 mean better than the best constant factor, and than the Gaussian blur whose width
+    and factor were chosen for each image with its truth in hand.
+    """
+    rng = np.random.default_rng(HELD_OUT_SEED)
+    factor, blurred = [], []
+    for _ in range(n_batches):
+        batch = eigenimages.make_batch(2**13, rng)
+        with torch.inference_mode():
+            error = (net(batch[0]) - batch[1]).square().mean(dim=(1, 2, 3)).numpy()
+        noisy, clean = (part[:, 0].double().numpy() for part in batch[:2])
+        for one, x, y in zip(error, noisy, clean, strict=True):
+            tries = [_best_factor(gaussian_filter(x, s), y) for s in (0, 0.4, 0.6, 0.8, 1.2, 2, 3)]
+            factor.append(one / max(tries[0], 1e-9))
+            blurred.append(one / max(min(tries), 1e-9))
+    return {
+        "n_images": len(factor),
+        "mse_to_best_factor": float(np.median(factor)),
+        "mse_to_best_blur": float(np.median(blurred)),
+        "share_better_than_best_blur": float((np.array(blurred) < 1).mean()),
+    }
+
+
+def _best_factor(x: Array, y: Array) -> float:
+    return float(np.mean((y - x * (x * y).sum() / (x * x).sum()) ** 2))
 
 
 def super_resolve_figures(

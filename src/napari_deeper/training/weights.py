@@ -13,8 +13,12 @@ import torch
 
 from napari_deeper.models import checkpoint
 from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
-from napari_deeper.training import denoise, super_resolve
-from napari_deeper.training.evaluate import denoise_figures, super_resolve_figures
+from napari_deeper.training import denoise, eigenimages, super_resolve
+from napari_deeper.training.evaluate import (
+    denoise_figures,
+    eigenimage_figures,
+    super_resolve_figures,
+)
 from napari_deeper.training.loop import Schedule, fit
 
 WAVENUMBER = np.linspace(600.0, 1800.0, 500)
@@ -51,11 +55,43 @@ def make_denoiser(
     card = {
         "title": "ResUNet, half width, trained on simulated spectra",
         "normalization": denoise.NORMALIZATION,
+        "wavenumber": WAVENUMBER.tolist(),
         "samples": schedule.n_steps * n,
         "figures": {"simulated, held out": denoise_figures(net, WAVENUMBER)},
         **_origin(schedule, command, time.monotonic() - start),
     }
     return checkpoint.save(net, folder / "resunet.safetensors", card)
+
+
+def make_eigenimage_denoiser(
+    folder: Path,
+    schedule: Schedule,
+    command: str,
+    report: Report | None = None,
+    start_from: Path | None = None,
+    n_pixels: int = 2**14,
+) -> Path:
+    """Train an `EigenimageDenoiser` and write ``eigenimage.safetensors`` into a folder.
+
+    Parameters
+    ----------
+    n_pixels
+        In a batch, about; the rest as in `make_denoiser`.
+    """
+    start = time.monotonic()
+    net = eigenimages.new_network(schedule.seed)
+    if start_from is not None:
+        net.load_state_dict(checkpoint.load(start_from).model.state_dict())
+    batch = partial(eigenimages.make_batch, n_pixels)
+    fit(net, batch, eigenimages.loss, schedule, folder / "eigenimage.state.pt", report)
+    card = {
+        "title": "Eigenimage denoiser, trained on random images",
+        "normalization": eigenimages.NORMALIZATION,
+        "samples": f"{schedule.n_steps} batches of about {n_pixels} pixels",
+        "figures": {"simulated, held out": eigenimage_figures(net)},
+        **_origin(schedule, command, time.monotonic() - start),
+    }
+    return checkpoint.save(net, folder / "eigenimage.safetensors", card)
 
 
 def make_super_resolver(
@@ -92,6 +128,7 @@ def make_super_resolver(
     card = {
         "title": f"Compact HyRISR, {scale}x, trained on simulated cubes",
         "normalization": super_resolve.NORMALIZATION,
+        "wavenumber": WAVENUMBER.tolist(),
         "samples": schedule.n_steps * n,
         "started_from": start_from.name if start_from else None,
         "figures": {"simulated, held out": figures},
@@ -102,7 +139,6 @@ def make_super_resolver(
 
 def _origin(schedule: Schedule, command: str, seconds: float) -> dict[str, Any]:
     return {
-        "wavenumber": WAVENUMBER.tolist(),
         "data": "simulated by napari_deeper.simulate; no measured data",
         "command": command,
         "seed": schedule.seed,

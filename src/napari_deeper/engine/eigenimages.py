@@ -1,0 +1,111 @@
+"""Denoise the scores of a map's components as images: neighboring pixels are alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from napari_deeper.engine.denoise import MIN_SIDE
+from napari_deeper.engine.device import DeviceChoice, choose_device, run_within_memory
+from napari_deeper.models.checkpoint import load, shipped
+from napari_deeper.models.eigenimage import EigenimageDenoiser, rms
+from napari_deeper.spectra.errors import CheckpointError
+from napari_deeper.spectra.progress import Progress
+
+Intensity = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_MIN_PIXELS = MIN_SIDE**2
+_STRIP_PIXELS = 2**17
+
+
+def has_space(alive: Mask) -> bool:
+    """Tell whether a map (y, x) has enough pixels that vary for images to be made of them."""
+    return min(alive.shape) >= MIN_SIDE and int(alive.sum()) >= _MIN_PIXELS
+
+
+@dataclass(frozen=True)
+class EigenimageCleaner:
+    """The network for eigenimages on its device, and where the pixels of a map lie.
+
+    Parameters
+    ----------
+    alive
+        (y, x): the pixels, in this order, whose scores are given; the others are flat.
+    """
+
+    model: EigenimageDenoiser
+    choice: DeviceChoice
+    alive: Mask
+    name: str
+    sha256: str
+
+    def record(self) -> dict[str, str]:
+        """Return what the provenance should say about it."""
+        return {
+            "eigenimage_checkpoint": self.name,
+            "eigenimage_checkpoint_sha256": self.sha256,
+            "device_used": self.choice.description,
+        }
+
+    def clean(self, scores: Intensity, progress: Progress, notes: list[str]) -> Intensity:
+        """Denoise (component, pixel) scores whose noise has variance 1."""
+        out = np.empty_like(scores)
+        nearest = distance_transform_edt(~self.alive, return_distances=False, return_indices=True)
+        strip = _STRIP_PIXELS
+        for number, row in enumerate(scores):
+            progress.update(
+                number / len(scores), f"Denoising eigenimage {number + 1} of {len(scores)}"
+            )
+            image = np.zeros(self.alive.shape, np.float32)
+            image[self.alive] = row
+            # A flat pixel would look like an edge; its nearest neighbor's score does not.
+            image = image[tuple(nearest)]
+
+            def step(n: int, image: Intensity = image) -> Intensity:
+                return _in_strips(self.model, image, n, self.choice)
+
+            smallest = self.alive.shape[1]
+            result, strip = run_within_memory(step, max(strip, smallest), smallest, "strip", notes)
+            out[number] = result[self.alive]
+        progress.update(1.0, "Denoised eigenimages")
+        return out
+
+
+def open_cleaner(alive: Mask, device: str) -> EigenimageCleaner:
+    """Load the shipped network for eigenimages.
+
+    Raises
+    ------
+    CheckpointError
+        If its weights are missing or damaged.
+    """
+    choice = choose_device(device)
+    checkpoint = load(shipped("eigenimage"))
+    model = checkpoint.model
+    if not isinstance(model, EigenimageDenoiser):
+        raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
+    model.to(choice.device)
+    return EigenimageCleaner(model, choice, alive, checkpoint.name, checkpoint.card["sha256"])
+
+
+def _in_strips(
+    model: EigenimageDenoiser, image: Intensity, n_pixels: int, choice: DeviceChoice
+) -> Intensity:
+    """Run an image (y, x) through the network a few rows at a time; the result is the same."""
+    n_y, n_x = image.shape
+    n_rows, reach = max(1, n_pixels // n_x), model.reach
+    whole = torch.from_numpy(image)[None, None]
+    level = rms(whole).to(choice.device)
+    out = np.empty_like(image)
+    for start in range(0, n_y, n_rows):
+        first, stop = max(0, start - reach), min(n_y, start + n_rows + reach)
+        with torch.inference_mode():
+            part = model(whole[:, :, first:stop].to(choice.device), level).cpu().numpy()
+        n = min(n_rows, n_y - start)
+        out[start : start + n] = part[0, 0, start - first : start - first + n]
+    return out

@@ -128,7 +128,7 @@ _add_verb(
 
     [bold]napari-deeper denoise cell.mat clean.npz --method low-rank --force[/bold]
 
-    The default method, auto, is the one that measured best on real maps. The others are there to
+    The default method, auto, combines what measured well on real maps. The others are there to
     compare with: a result worth trusting does not depend on the method alone. What was chosen, and
     what to distrust, is printed at the end and kept in the history of the result.
     """,

@@ -37,7 +37,8 @@ class DenoiseParams:
         {
             "label": "Method",
             "tooltip": (
-                "auto: what measured best on real maps. resunet: the network, each spectrum by itself. "
+                "auto: what the pixels share, their neighbors and the network together, each as far as the map bears "
+                "it out. resunet: the network, each spectrum by itself. "
                 "low-rank: optimal shrinkage of what all pixels share. pca: principal components. "
                 "savgol, wavelet: smooth each spectrum"
             ),

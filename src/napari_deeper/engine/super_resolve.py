@@ -42,7 +42,8 @@ class SuperResolveParams:
         {
             "label": "Method",
             "tooltip": (
-                "auto: what measured best on real maps. hyrisr: the network. "
+                "auto: bilinear plus the network, as far as measured pixels that are left out bear it out. "
+                "hyrisr: the network. "
                 "nearest, bilinear, bicubic: interpolation aligned to where the pixels were measured"
             ),
             "choices": METHODS,

@@ -102,3 +102,32 @@ def test_a_cube_with_some_dead_pixels_has_signal(small_cube):
 def test_an_axis_of_the_wrong_length_is_refused():
     with pytest.raises(AxisError, match="3 channels"):
         RamanCube(np.ones((1, 1, 3)), [600, 700])
+
+
+def test_trust_is_kept_beside_the_intensities_and_not_handed_on(small_cube):
+    sigma = np.ones(small_cube.shape, np.float64)
+    flagged = np.zeros(small_cube.shape[:2], int)
+    cube = dataclasses.replace(small_cube, uncertainty=sigma, flagged=flagged)
+    assert cube.uncertainty.dtype == np.float32
+    assert cube.flagged.dtype == bool
+    successor = cube.derive(cube.intensity * 2, Step("double", {}))
+    assert successor.uncertainty is None
+    assert successor.flagged is None
+    assert cube.derive(cube.intensity, Step("as is", {}), uncertainty=sigma).uncertainty is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"uncertainty": np.ones((1, 1, 1))}, "uncertainties have shape"),
+        ({"flagged": np.ones((1, 1), bool)}, "flags have shape"),
+    ],
+)
+def test_trust_of_another_shape_is_refused(small_cube, changes, words):
+    with pytest.raises(CubeError, match=words):
+        dataclasses.replace(small_cube, **changes)
+
+
+def test_a_negative_uncertainty_is_refused(small_cube):
+    with pytest.raises(CubeError, match="must not be negative"):
+        dataclasses.replace(small_cube, uncertainty=np.full(small_cube.shape, -1.0))

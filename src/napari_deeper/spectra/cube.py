@@ -40,11 +40,18 @@ class RamanCube:
         What was done, oldest first.
     metadata
         What the source said, as JSON types. ``metadata["name"]`` is the name shown to the user.
+    uncertainty
+        (y, x, channel), one standard deviation of the error of each intensity, or None where it is
+        not known.
+    flagged
+        (y, x), True where what the result left out of its input does not look like noise; None where
+        that was not checked.
 
     Raises
     ------
     CubeError
-        If the intensities are not a real, non-empty (y, x, channel) array.
+        If the intensities are not a real, non-empty (y, x, channel) array, or the uncertainty or the
+        flags are not of their shape.
     AxisError
         If the wavenumbers do not fit it.
     """
@@ -58,6 +65,8 @@ class RamanCube:
     excitation_nm: float | None = None
     provenance: tuple[Step, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    uncertainty: Intensity | None = None
+    flagged: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         intensity = _check_intensity(self.intensity)
@@ -69,6 +78,19 @@ class RamanCube:
         object.__setattr__(self, "origin", (float(self.origin[0]), float(self.origin[1])))
         object.__setattr__(self, "provenance", tuple(self.provenance))
         object.__setattr__(self, "metadata", dict(self.metadata))
+        self._check_trust()
+
+    def _check_trust(self) -> None:
+        if self.uncertainty is not None:
+            uncertainty = _check_intensity(self.uncertainty)
+            _check_shape("uncertainties", uncertainty.shape, self.shape)
+            if (uncertainty < 0).any():
+                raise CubeError("The uncertainty is a standard deviation; it must not be negative.")
+            object.__setattr__(self, "uncertainty", uncertainty)
+        if self.flagged is not None:
+            flagged = np.ascontiguousarray(self.flagged, dtype=bool)
+            _check_shape("flags", flagged.shape, self.shape[:2])
+            object.__setattr__(self, "flagged", flagged)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -99,6 +121,8 @@ class RamanCube:
     def derive(self, intensity: ArrayLike, step: Step, **changes: Any) -> RamanCube:
         """Return the successor of this cube: new intensities, one more step, all else kept.
 
+        Uncertainty and flags belong to the old intensities: the successor has those given, or none.
+
         Parameters
         ----------
         intensity
@@ -109,6 +133,7 @@ class RamanCube:
             Fields that the step changed, for example ``wavenumber`` or ``pixel_size``.
         """
         history = (*self.provenance, step)
+        changes = {"uncertainty": None, "flagged": None} | changes
         return dataclasses.replace(
             self, intensity=np.asarray(intensity), provenance=history, **changes
         )
@@ -188,6 +213,11 @@ def _check_intensity(values: Any) -> Intensity:
     if array.dtype.itemsize > 4 and (np.isinf(intensity) & np.isfinite(array)).any():
         raise CubeError("The intensities exceed the range of float32 (3.4e38); scale them down.")
     return intensity
+
+
+def _check_shape(what: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if shape != wanted:
+        raise CubeError(f"The {what} have shape {shape}; the intensities ask for {wanted}.")
 
 
 def _check_pixel_size(size: Any) -> Pair | None:

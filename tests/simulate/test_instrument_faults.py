@@ -61,6 +61,18 @@ def test_fluorescence_bleaches_row_by_row_and_during_the_dwell(flat):
     np.testing.assert_allclose(signal, 80.0)
 
 
+def test_fluorescence_follows_the_sample_as_far_as_asked(flat):
+    intensity = np.ones(flat.shape)
+    intensity[:, :5] = 3
+    cube = dataclasses.replace(flat, intensity=intensity)
+    plain = expected_electrons(cube, 1.0, Instrument())
+    for contrast, ratio in ((0.0, 1.0), (0.5, 1.25 / 0.75), (1.0, 3.0)):
+        with_it = Instrument(fluorescence=500, fluorescence_contrast=contrast)
+        glow = expected_electrons(cube, 1.0, with_it) - plain
+        assert glow.mean(axis=(0, 1))[0] == pytest.approx(500)
+        assert glow[0, 0, 0] / glow[0, 9, 0] == pytest.approx(ratio)
+
+
 def test_fringes_have_their_depth_and_period():
     cube = RamanCube(np.ones((1, 1, 500)), np.linspace(600, 1800, 500))
     ripple = expected_electrons(cube, 1.0, Instrument(etaloning=0.05, etalon_period=25))[0, 0] / 80
@@ -126,7 +138,8 @@ def test_saturation_clips_and_says_where(flat):
 @pytest.mark.parametrize(
     "wrong",
     [{"gain": 0}, {"full_well": 0}, {"rate": -1}, {"read_noise": float("nan")},
-     {"axis_stretch": 2}, {"etalon_period": 0}, {"point_spread": -0.1}],
+     {"axis_stretch": 2}, {"etalon_period": 0}, {"point_spread": -0.1},
+     {"fluorescence_contrast": 1.5}],
 )  # fmt: skip
 def test_an_impossible_instrument_is_refused(wrong):
     with pytest.raises(ParameterError, match=next(iter(wrong))):

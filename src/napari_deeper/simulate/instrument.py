@@ -36,6 +36,9 @@ class Instrument:
         Smooth background at the first channel, photoelectrons per second; it decays along the axis.
     cosmic_rays
         Chance of a spike in a spectrum, per second.
+    fluorescence_contrast
+        Share of the fluorescence that comes from the sample, in step with its mean intensity, from 0
+        to 1.
     bleaching
         Rate at which the fluorescence under the laser decays during a dwell, 1/s.
     field_bleaching
@@ -68,6 +71,7 @@ class Instrument:
     gain: float = 1.0
     fluorescence: float = 0.0
     cosmic_rays: float = 0.0
+    fluorescence_contrast: float = 0.0
     bleaching: float = 0.0
     field_bleaching: float = 0.0
     etaloning: float = 0.0
@@ -88,6 +92,10 @@ class Instrument:
         for name in ("gain", "etalon_period", "full_well"):
             if getattr(self, name) == 0:
                 raise ParameterError(f"The instrument's {name} is 0; it must be more than 0.")
+        if self.fluorescence_contrast > 1:
+            raise ParameterError(
+                f"fluorescence_contrast is {self.fluorescence_contrast}; it is a share, at most 1."
+            )
         if not -0.5 < self.axis_stretch < 0.5:
             raise ParameterError(f"axis_stretch is {self.axis_stretch}; it is a share, below 0.5.")
 
@@ -109,12 +117,20 @@ def expected_electrons(cube: RamanCube, dwell_time_s: float, instrument: Instrum
     light = instrument.rate * np.maximum(cube.intensity.astype(float), 0)
     left = bleached(cube.shape[:2], dwell_time_s, instrument.bleaching, instrument.field_bleaching)
     background = instrument.fluorescence * np.exp(-1.2 * place)
-    electrons = dwell_time_s * (light + left[..., None] * background)
+    amount = left * _glow(light, instrument.fluorescence_contrast)
+    electrons = dwell_time_s * (light + amount[..., None] * background)
     if instrument.etaloning:
         electrons *= fringes(n_channels, instrument.etaloning, instrument.etalon_period)
     sensitivity, offset = chip_pattern(n_channels, instrument.chip)
     electrons *= np.maximum(1 + instrument.fixed_pattern * sensitivity, 0)
     return np.asarray(electrons + instrument.dark_pattern * offset)
+
+
+def _glow(light: Array, contrast: float) -> Array:
+    """Return how strongly each pixel (y, x) fluoresces, 1 on average."""
+    amount = light.mean(axis=2)
+    mean = float(amount.mean())
+    return np.asarray(1 + contrast * (amount / mean - 1)) if mean > 0 else np.ones_like(amount)
 
 
 def measure(

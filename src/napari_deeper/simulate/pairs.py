@@ -106,6 +106,7 @@ def random_instrument(rng: np.random.Generator) -> Instrument:
         gain=float(np.exp(rng.uniform(np.log(0.3), np.log(4)))),
         fluorescence=rate * sometimes(0.6, 0.1, 20),
         cosmic_rays=sometimes(0.3, 0.001, 0.02),
+        fluorescence_contrast=float(rng.uniform(0, 1)),
         bleaching=sometimes(0.4, 0.01, 1.0),
         field_bleaching=sometimes(0.4, 1e-4, 1e-2),
         etaloning=sometimes(0.3, 0.003, 0.05),

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_deeper.plugin.widgets.spectrum_plot import Curve
+from napari_deeper.spectra.trust import FLAG_WARNING
 
 AS_MEASURED, PER_SECOND, MAXIMUM, AREA = "as measured", "per second", "maximum = 1", "area = 1"
 WIDTH = 190
@@ -35,7 +37,14 @@ class CurvePanel(QWidget):
         self.radius.setDecimals(2)
         self.radius.setSingleStep(0.5)
         self.radius.setToolTip(
-            "Average the pixels within this distance of the place; 0 reads the single pixel"
+            "Average the pixels within this distance of the place; 0 reads the single pixel.\n"
+            "The uncertainty of an average is taken to be the mean of the pixels' uncertainties."
+        )
+        self.uncertainty = QCheckBox("Show uncertainty")
+        self.uncertainty.setChecked(True)
+        self.uncertainty.setToolTip(
+            "Shade how far off each value may be, where a result knows it:\n"
+            "in about two of three cases the true value lies within the shade (one sigma)"
         )
         self.scaling = QComboBox()
         self.scaling.addItems((AS_MEASURED, PER_SECOND, MAXIMUM, AREA))
@@ -52,11 +61,13 @@ class CurvePanel(QWidget):
         self._lay_out()
         self.radius.valueChanged.connect(self.changed)
         self.scaling.currentIndexChanged.connect(self.changed)
+        self.uncertainty.toggled.connect(self.changed)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow("Radius", self.radius)
         form.addRow("Show", self.scaling)
+        form.addRow(self.uncertainty)
         buttons = QGridLayout()
         for i, button in enumerate((self.copy, self.save, self.clear, self.fit)):
             buttons.addWidget(button, i // 2, i % 2)
@@ -75,8 +86,11 @@ class CurvePanel(QWidget):
             return AS_MEASURED
         return chosen
 
-    def show_place(self, text: str, curves: list[Curve]) -> None:
-        """Say where the curves come from, and allow what can be done with them."""
+    def show_place(self, text: str, curves: list[Curve], flagged: list[str]) -> None:
+        """Say where the curves come from, and allow what can be done with them; `flagged` names layers."""
+        if flagged:
+            text += f"\n{FLAG_WARNING}"
+        self.status.setToolTip("\n".join(f"Flagged in {name}" for name in flagged))
         if curves and self.how(curves) != self.scaling.currentText():
             text += "\nA dwell time is not known: shown as measured."
         self.status.setText(text)
@@ -94,7 +108,10 @@ def scaled(curve: Curve, how: str) -> Curve:
         size = float(np.trapezoid(np.abs(curve.intensity), curve.wavenumber))
     else:
         size = float(np.nanmax(np.abs(curve.intensity)))
-    return dataclasses.replace(curve, intensity=curve.intensity / size) if size > 0 else curve
+    if not size > 0:
+        return curve
+    sigma = None if curve.uncertainty is None else curve.uncertainty / size
+    return dataclasses.replace(curve, intensity=curve.intensity / size, uncertainty=sigma)
 
 
 def intensity_label(unit: str, how: str) -> str:

@@ -8,6 +8,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QComboBox
 
 from napari_deeper.plugin.canvas import current_cube
+from napari_deeper.plugin.trust_maps import KEY as TRUST_MAP
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 
 
@@ -44,8 +45,13 @@ class LayerBox(QComboBox):
     def refill(self) -> None:
         """List the layers that there are now."""
         images = [layer for layer in self._viewer.layers if _is_image(layer)]
+        # a layer that is gone must not be kept in memory by having been chosen
+        if self._active not in images:
+            self._active = None
+        if self._choice not in images:
+            self._choice = None
         wanted = self._choice
-        if wanted not in images:
+        if wanted is None:
             wanted = current_cube(self._viewer) or (images[-1] if images else None)
         self.blockSignals(True)
         self.clear()
@@ -61,4 +67,4 @@ class LayerBox(QComboBox):
 
 
 def _is_image(layer: object) -> bool:
-    return isinstance(layer, Image) and HEATMAP not in layer.metadata
+    return isinstance(layer, Image) and not {HEATMAP, TRUST_MAP} & layer.metadata.keys()

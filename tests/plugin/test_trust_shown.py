@@ -8,6 +8,7 @@ import time
 import weakref
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_a_layer_keeps_uncertainty_and_flags(shape, has):
 def test_a_layer_cut_to_other_pixels_is_refused_in_words(small_cube):
     data, attributes, _ = layer_tuple(trusted(small_cube))
     layer = Image(data[:, :5], **attributes)
-    with pytest.raises(CubeError, match="5 x 7 pixels, but the uncertainty and flags .* 9 x 7"):
+    with pytest.raises(CubeError, match=r"5 x 7 pixels, but the uncertainty and flags .* 9 x 7"):
         cube_from_layer(layer)
 
 
@@ -134,28 +135,51 @@ def test_one_sigma_is_shaded_around_the_curve(window, small_cube):
     add_cube(viewer, small_cube)
     add_cube(viewer, cube)
     spectra.pin((3.0 + 0.5 * 4, -2.0 + 0.5 * 2))
-    x, y = spectra.plot.shaded(0)
-    n = cube.shape[2]
-    np.testing.assert_array_equal(x[:n], cube.wavenumber)
+    ((x, low, high),) = spectra.plot.shaded()  # the input knows none
+    np.testing.assert_array_equal(x, cube.wavenumber)
     middle, sigma = cube.intensity[4, 2], cube.uncertainty[4, 2]
-    np.testing.assert_allclose(y[:n], middle + sigma, rtol=1e-6)
-    np.testing.assert_allclose(y[n:][::-1], middle - sigma, rtol=1e-5, atol=1e-4)
-    assert spectra.plot.shaded(1) is None  # the input knows none
+    np.testing.assert_array_equal(low, middle - sigma)
+    np.testing.assert_array_equal(high, middle + sigma)
     assert spectra.plot.legend.names()[-1] == "shaded: ± 1 sigma"
     spectra.panel.scaling.setCurrentText("maximum = 1")
-    x, y = spectra.plot.shaded(0)
-    np.testing.assert_allclose(y[:n], (middle + sigma) / middle.max(), rtol=1e-5)
+    ((_, _, high),) = spectra.plot.shaded()
+    np.testing.assert_allclose(high, (middle + sigma) / middle.max(), rtol=1e-5)
+
+
+def test_the_shade_is_painted_between_its_borders(window, qtbot):
+    viewer, spectra = window
+    axis = np.linspace(600, 1800, 100)
+    flat = RamanCube(
+        np.full((3, 3, 100), 50.0), axis, uncertainty=np.linspace(1, 9, 900).reshape(3, 3, 100)
+    )
+    add_cube(viewer, flat)
+    spectra.pin((1.0, 1.0))
+    qtbot.wait(100)
+    view = spectra.plot._plot
+    box = view.getPlotItem().vb
+    box.setRange(yRange=(40, 60), padding=0)
+    spectra.panel.uncertainty.setChecked(True)
+    qtbot.wait(100)
+    shown = view.grab().toImage()
+    spectra.panel.uncertainty.setChecked(False)
+    qtbot.wait(100)
+    bare = view.grab().toImage()
+    sigma = float(np.interp(1000, axis, flat.uncertainty[1, 1]))
+    for offset, tinted in [(0.8, True), (-0.8, True), (1.3, False), (-1.3, False)]:
+        point = view.mapFromScene(box.mapViewToScene(pg.Point(1000, 50 + offset * sigma)))
+        changed = shown.pixelColor(point) != bare.pixelColor(point)
+        assert changed == tinted, offset
 
 
 def test_the_shade_can_be_switched_off_and_is_remembered(window, small_cube, qtbot):
     viewer, spectra = window
     add_cube(viewer, trusted(small_cube))
     spectra.pin((4.0, -1.0))
-    assert spectra.plot.shaded(0) is not None
+    assert spectra.plot.shaded()
     box = spectra.panel.uncertainty
     qtbot.keyClick(box, Qt.Key.Key_Space)
     assert not box.isChecked()
-    assert spectra.plot.shaded(0) is None
+    assert not spectra.plot.shaded()
     assert spectra.plot.legend.names() == ["result"]
     viewer.window.remove_dock_widget(spectra)
     _, again = viewer.window.add_plugin_dock_widget("napari-deeper", "Spectra")

@@ -13,6 +13,7 @@ from napari_deeper.engine.estimate import plan
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
 from napari_deeper.plugin.widgets.form import Remembered
@@ -22,6 +23,7 @@ from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.trust import trust_of
 
 if TYPE_CHECKING:
     import napari
@@ -34,6 +36,7 @@ class EnhanceWidget(DockPage):
         super().__init__(napari_viewer)
         self.failure = ""  # why the last run ended without results
         self._source: Any = None
+        self._flagged: list[Any] = []  # results of the last run that have flagged pixels
         self._request: Request | None = None
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
         self._remembered = Remembered("enhance")
@@ -80,10 +83,11 @@ class EnhanceWidget(DockPage):
         self.form.changed.connect(self._changed)
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
+        self.foot.flags_button.clicked.connect(self.show_flagged)
         layers = self._viewer.layers
         self.listen(
             (layers.events.inserted, self._changed),
-            (layers.events.removed, self._changed),
+            (layers.events.removed, self._on_removed),
             (layers.events.renamed, self._changed),
             (layers.selection.events.active, self._on_active),
         )
@@ -110,6 +114,13 @@ class EnhanceWidget(DockPage):
     def _changed(self, *_: object) -> None:
         # once for many events: a run adds several layers at a time
         self._refresh_timer.start()
+
+    def _on_removed(self, *_: object) -> None:
+        # what is gone must not be kept in memory by the dock
+        self._flagged = [layer for layer in self._flagged if layer in self._viewer.layers]
+        self.foot.flags_button.setEnabled(bool(self._flagged))
+        drop_orphans(self._viewer)
+        self._changed()
 
     def _on_active(self, *_: object) -> None:
         self.cube.follow_active()
@@ -142,6 +153,8 @@ class EnhanceWidget(DockPage):
             self.foot.show_end(self.failure, done=False)
             return
         self._source, self._request = source, request
+        self._flagged = []
+        self.foot.flags_button.setEnabled(False)
         self._remembered.save(**self.form.to_json())
 
         def work(progress: Progress) -> list[RamanCube]:
@@ -162,6 +175,7 @@ class EnhanceWidget(DockPage):
         else:
             self.failure = _in_words(error)
             self.foot.show_end(self.failure, done=False)
+        self._source = None
         self.refresh()
 
     def _show(self, results: list[RamanCube]) -> str:
@@ -169,13 +183,31 @@ class EnhanceWidget(DockPage):
         n_results = len(self._request.steps) if self._request else 0
         # the last one added lies on top: comparators first, then the results in the order they were made
         for cube in [*results[n_results:], *results[:n_results]]:
-            add_cube(self._viewer, cube, like=self._source)
+            layer = add_cube(self._viewer, cube, like=self._source)
+            if cube.flagged is not None and cube.flagged.any():
+                self._flagged.append(layer)
+        self.foot.flags_button.setEnabled(bool(self._flagged))
         self.cube.keep(self._source)
         n_added = len(results)
         notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
         notes += [note for cube in results[:n_results] for note in cube.provenance[-1].notes]
+        notes += trust_notes(results[:n_results])
         notes += [f"Ran on {device}." for device in devices_used(results)]
         return "\n".join(dict.fromkeys(notes))
+
+    def show_flagged(self) -> None:
+        """Show the flagged pixels of the last results as layers over them."""
+        for layer in self._flagged:
+            show_flagged(self._viewer, layer)
+
+
+def trust_notes(results: list[RamanCube]) -> list[str]:
+    """Return in words how certain results are and how many of their pixels are flagged."""
+    told = []
+    for cube in results:
+        about = f"{cube.name}: " if len(results) > 1 else ""
+        told += [about + sentence for sentence in trust_of(cube).sentences()]
+    return told
 
 
 def describe_cube(cube: RamanCube) -> str:

@@ -44,6 +44,11 @@ class RunBar(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(True)
         self.message = Message()
+        self.flags_button = QPushButton("Show &flagged pixels")
+        self.flags_button.setToolTip(
+            "Show where what was removed does not look like noise, as layers over the results (Alt+F)"
+        )
+        self.flags_button.setEnabled(False)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, stretch=2)
         buttons.addWidget(self.cancel_button, stretch=1)
@@ -52,6 +57,7 @@ class RunBar(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.bar)
         column.addWidget(self.message)
+        column.addWidget(self.flags_button)
 
     def show_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         """Show how far the run is, what it does, and the time left where that is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,6 +12,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_deeper.plugin.widgets.curve_legend import SHADE, CurveLegend, Entry
+from napari_deeper.plugin.widgets.shade import Shade
 
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
@@ -70,7 +72,7 @@ class SpectrumPlot(QWidget):
         self.legend = CurveLegend()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
-        self._shades: list[pg.PlotCurveItem] = []
+        self._shades: list[Shade] = []
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
         self._band.setZValue(-10)
@@ -106,24 +108,18 @@ class SpectrumPlot(QWidget):
         self._hint.setVisible(not curves)
 
     def _set_shades(self, curves: list[Curve]) -> None:
-        """Shade one sigma to either side of each curve that knows its uncertainty."""
-        item = self._plot.getPlotItem()
+        """Shade one sigma to either side of each curve that knows its uncertainty; items are reused."""
         shaded = [curve for curve in curves if curve.uncertainty is not None]
         while len(self._shades) < len(shaded):
-            shade = pg.PlotCurveItem(pen=None, fillLevel="enclosed")
-            shade.setZValue(-5)
-            self._shades.append(shade)
-            item.addItem(shade)
+            self._shades.append(Shade())
+            self._plot.getPlotItem().addItem(self._shades[-1])
+        nothing = np.empty(0)
+        for shade in self._shades[len(shaded) :]:
+            shade.set_data(nothing, nothing, nothing, pg.mkColor(self._foreground))
         for shade, curve in zip(self._shades, shaded, strict=False):
-            x, y = _outline(curve)
             color = pg.mkColor(curve.color)
             color.setAlpha(SHADE)
-            shade.setData(x=x, y=y, brush=color, connect="all")
-            shade.setVisible(x.size > 0)
-        # kept for the next place: an item is made once
-        for shade in self._shades[len(shaded) :]:
-            shade.setVisible(False)
-            shade.clear()
+            shade.set_data(*_one_sigma(curve), color)
 
     def set_hint(self, text: str) -> None:
         """Show this text while there are no curves."""
@@ -142,10 +138,9 @@ class SpectrumPlot(QWidget):
         """Return what is drawn of one curve: (wavenumber, intensity), (channel,) each."""
         return self._items[index].getOriginalDataset()  # type: ignore[no-any-return]
 
-    def shaded(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float32]] | None:
-        """Return the outline (wavenumber, intensity) of one shaded uncertainty, or None where there is none."""
-        visible = [shade for shade in self._shades if shade.isVisible()]
-        return visible[index].getData() if index < len(visible) else None
+    def shaded(self) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+        """Return what is shaded, (wavenumber, low, high) for each curve that knows its uncertainty."""
+        return [shade.bounds() for shade in self._shades if shade.isVisible()]
 
     def set_axis_range(self, low: float, high: float) -> None:
         """Show these wavenumbers."""
@@ -154,7 +149,8 @@ class SpectrumPlot(QWidget):
 
     def set_y_label(self, text: str) -> None:
         """Name the intensity axis, with its unit."""
-        self._plot.getPlotItem().setLabel("left", text)
+        if text != self.y_label():  # a new label lays out the whole plot again
+            self._plot.getPlotItem().setLabel("left", text)
 
     def y_label(self) -> str:
         """Return the name of the intensity axis."""
@@ -200,11 +196,8 @@ class SpectrumPlot(QWidget):
         self.band_changed.emit(*self.band())
 
 
-def _outline(curve: Curve) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return the closed line around one sigma of a curve: there above it, and back below it."""
-    sigma = curve.uncertainty
-    if sigma is None:
-        return np.empty(0), np.empty(0, np.float32)
+def _one_sigma(curve: Curve) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    sigma = np.asarray(curve.uncertainty)
     known = np.isfinite(sigma) & np.isfinite(curve.intensity)
     x, y, sigma = curve.wavenumber[known], curve.intensity[known], sigma[known]
-    return np.concatenate([x, x[::-1]]), np.concatenate([y + sigma, (y - sigma)[::-1]])
+    return x, y - sigma, y + sigma

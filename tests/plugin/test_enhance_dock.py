@@ -208,19 +208,19 @@ def test_the_end_of_a_run_tells_of_trust_and_offers_the_flags(
     monkeypatch.setattr(enhance_module, "enhance", lambda *a: with_trust(run_plainly(*a)))
     add_cube(viewer, small_cube)
     choose(enhance, denoise="low-rank")
-    assert not enhance.foot.flags_button.isEnabled()
+    assert not enhance.flags_button.isEnabled()
     run(enhance, qtbot)
     told = enhance.foot.message.text()
     assert "3 of 63 pixels are flagged" in told
     assert "Median uncertainty (one sigma): 2.5," in told
-    qtbot.mouseClick(enhance.foot.flags_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(enhance.flags_button, Qt.MouseButton.LeftButton)
     result = viewer.layers[1]
     labels = trust_layer(viewer, result, FLAGGED)
     assert labels.data.sum() == 3
     np.testing.assert_array_equal(labels.scale, result.scale[1:])
     viewer.layers.remove(result)
     assert labels not in viewer.layers
-    assert not enhance.foot.flags_button.isEnabled()
+    assert not enhance.flags_button.isEnabled()
 
 
 def test_results_without_flags_offer_nothing(window, small_cube, qtbot):
@@ -230,7 +230,7 @@ def test_results_without_flags_offer_nothing(window, small_cube, qtbot):
     run(enhance, qtbot)
     assert viewer.layers[1].metadata.get(FLAGGED) is None
     assert "flagged" not in enhance.foot.message.text()
-    assert not enhance.foot.flags_button.isEnabled()
+    assert not enhance.flags_button.isEnabled()
 
 
 def test_the_dock_keeps_no_layer_that_is_gone(window, small_cube, qtbot):

@@ -20,7 +20,7 @@ def test_the_manifest_names_only_what_exists():
     manifest = PluginManifest.from_distribution("napari-deeper")
     manifest.validate_imports()
     titles = {widget.display_name for widget in manifest.contributions.widgets}
-    assert titles == {"Workspace", "Enhance", "Spectra"}
+    assert titles == {"Workspace", "Enhance", "Spectra", "Evaluate"}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])

@@ -47,10 +47,10 @@ class Trust:
                 f"None of {self.n_pixels} pixels is flagged: what was removed looks like noise."
             )
         elif self.n_flagged is not None:
-            some = "pixel is" if self.n_flagged == 1 else "pixels are"
+            verb = "is" if self.n_flagged == 1 else "are"
             told.append(
-                f"{self.n_flagged} of {self.n_pixels} {some} flagged: what was removed there does not "
-                "look like noise. Check them against the input."
+                f"{self.n_flagged} of {self.n_pixels} pixels {verb} flagged: what was removed there does not "
+                "look like noise. Compare with the input there."
             )
         return told
 
@@ -74,3 +74,10 @@ def trust_of(cube: RamanCube) -> Trust:
     if banded.any():
         relative = float(np.median(np.median(sigmas[banded], axis=1) / heights[banded]))
     return Trust(n_y * n_x, n_flagged, float(np.median(sigmas)), relative)
+
+
+def trust_sentences(cube: RamanCube) -> list[str]:
+    """Return what to tell of a result's trust beside the notes of its last step, which are not repeated."""
+    notes = " ".join(cube.provenance[-1].notes) if cube.provenance else ""
+    sentences = trust_of(cube).sentences()
+    return [s for s in sentences if "flagged" not in s or "flagged" not in notes]

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance
@@ -23,7 +30,7 @@ from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.progress import Progress
-from napari_deeper.spectra.trust import trust_of
+from napari_deeper.spectra.trust import trust_sentences
 
 if TYPE_CHECKING:
     import napari
@@ -50,7 +57,16 @@ class EnhanceWidget(DockPage):
         self.fit.setWordWrap(True)
         self.form = EnhanceForm()
         self.form.restore(self._remembered.load())
-        self.foot = RunBar()
+        self.foot = RunBar(
+            run="Make new layers; the input stays as it is",
+            cancel="Stop within one batch; nothing is added",
+            placeholder="Results are new layers; the input stays as it is.",
+        )
+        self.flags_button = QPushButton("Show &flagged pixels")
+        self.flags_button.setToolTip(
+            "Show where what was removed does not look like noise, as layers over the results (Alt+F)"
+        )
+        self.flags_button.setEnabled(False)
         self._lay_out()
         self._connect()
         self.cube.follow_active()
@@ -76,6 +92,10 @@ class EnhanceWidget(DockPage):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll, stretch=1)
         layout.addWidget(self.foot)
+        row = QHBoxLayout()
+        row.setContentsMargins(6, 0, 6, 4)
+        row.addWidget(self.flags_button)
+        layout.addLayout(row)
         self.setMinimumWidth(280)
 
     def _connect(self) -> None:
@@ -83,7 +103,7 @@ class EnhanceWidget(DockPage):
         self.form.changed.connect(self._changed)
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
-        self.foot.flags_button.clicked.connect(self.show_flagged)
+        self.flags_button.clicked.connect(self.show_flagged)
         layers = self._viewer.layers
         self.listen(
             (layers.events.inserted, self._changed),
@@ -118,7 +138,7 @@ class EnhanceWidget(DockPage):
     def _on_removed(self, *_: object) -> None:
         # what is gone must not be kept in memory by the dock
         self._flagged = [layer for layer in self._flagged if layer in self._viewer.layers]
-        self.foot.flags_button.setEnabled(bool(self._flagged))
+        self.flags_button.setEnabled(bool(self._flagged))
         drop_orphans(self._viewer)
         self._changed()
 
@@ -154,7 +174,7 @@ class EnhanceWidget(DockPage):
             return
         self._source, self._request = source, request
         self._flagged = []
-        self.foot.flags_button.setEnabled(False)
+        self.flags_button.setEnabled(False)
         self._remembered.save(**self.form.to_json())
 
         def work(progress: Progress) -> list[RamanCube]:
@@ -173,7 +193,7 @@ class EnhanceWidget(DockPage):
         if error is None:
             self.foot.show_end(self._show(results or []), done=True)
         else:
-            self.failure = _in_words(error)
+            self.failure = in_words(error, "Cancelled. Nothing was added.")
             self.foot.show_end(self.failure, done=False)
         self._source = None
         self.refresh()
@@ -186,12 +206,15 @@ class EnhanceWidget(DockPage):
             layer = add_cube(self._viewer, cube, like=self._source)
             if cube.flagged is not None and cube.flagged.any():
                 self._flagged.append(layer)
-        self.foot.flags_button.setEnabled(bool(self._flagged))
+        self.flags_button.setEnabled(bool(self._flagged))
         self.cube.keep(self._source)
         n_added = len(results)
         notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
-        notes += [note for cube in results[:n_results] for note in cube.provenance[-1].notes]
-        notes += trust_notes(results[:n_results])
+        for cube in results[:n_results]:
+            # two results may say the same with other numbers
+            about = f"{cube.provenance[-1].verb}: " if n_results > 1 else ""
+            notes += cube.provenance[-1].notes
+            notes += [about + sentence for sentence in trust_sentences(cube)]
         notes += [f"Ran on {device}." for device in devices_used(results)]
         return "\n".join(dict.fromkeys(notes))
 
@@ -199,15 +222,6 @@ class EnhanceWidget(DockPage):
         """Show the flagged pixels of the last results as layers over them."""
         for layer in self._flagged:
             show_flagged(self._viewer, layer)
-
-
-def trust_notes(results: list[RamanCube]) -> list[str]:
-    """Return in words how certain results are and how many of their pixels are flagged."""
-    told = []
-    for cube in results:
-        about = f"{cube.name}: " if len(results) > 1 else ""
-        told += [about + sentence for sentence in trust_of(cube).sentences()]
-    return told
 
 
 def describe_cube(cube: RamanCube) -> str:
@@ -237,9 +251,10 @@ def devices_used(cubes: list[RamanCube]) -> list[str]:
     return list(dict.fromkeys(str(device) for device in used if device))
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception, cancelled: str) -> str:
+    """Return what to tell of an error, or of a run that the user cancelled."""
     if isinstance(error, Cancelled):
-        return "Cancelled. Nothing was added."
+        return cancelled
     if isinstance(error, DeeperError):
         return str(error)
     return f"This should not have happened: {type(error).__name__}: {error}"

@@ -16,11 +16,19 @@ class LayerBox(QComboBox):
     """Lists the image layers of a viewer and follows the active one.
 
     All images are listed, not cubes alone, so that the dock can say what is wrong with the one that was meant.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    leads
+        Choosing here makes the layer active. A second box of a dock does not lead, and starts from a layer
+        other than the current one.
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, *, leads: bool = True) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer, self._leads = viewer, leads
         self._active: Any = None  # the image that was active last
         self._choice: Any = None  # the one to work on
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -52,7 +60,10 @@ class LayerBox(QComboBox):
             self._choice = None
         wanted = self._choice
         if wanted is None:
-            wanted = current_cube(self._viewer) or (images[-1] if images else None)
+            current = current_cube(self._viewer)
+            wanted = current or (images[-1] if images else None)
+            if not self._leads:
+                wanted = next((image for image in images if image is not current), wanted)
         self.blockSignals(True)
         self.clear()
         for layer in images:
@@ -62,7 +73,7 @@ class LayerBox(QComboBox):
 
     def _on_activated(self, _: int) -> None:
         self._choice = self.layer()
-        if self._choice is not None:
+        if self._choice is not None and self._leads:
             self._viewer.layers.selection.active = self._choice
 
 

@@ -140,7 +140,7 @@ def test_one_sigma_is_shaded_around_the_curve(window, small_cube):
     middle, sigma = cube.intensity[4, 2], cube.uncertainty[4, 2]
     np.testing.assert_array_equal(low, middle - sigma)
     np.testing.assert_array_equal(high, middle + sigma)
-    assert spectra.plot.legend.names()[-1] == "shaded: ± 1 sigma"
+    assert spectra.plot.legend.names()[0] == "shaded: ± 1 sigma"
     spectra.panel.scaling.setCurrentText("maximum = 1")
     ((_, _, high),) = spectra.plot.shaded()
     np.testing.assert_allclose(high, (middle + sigma) / middle.max(), rtol=1e-5)
@@ -214,6 +214,7 @@ def test_trust_becomes_two_layers_over_the_result(window, small_cube, qtbot, by)
     cube = trusted(super_resolve(small_cube, scale=2, method="bilinear"))
     add_cube(viewer, small_cube)
     result = add_cube(viewer, cube)
+    spectra.pin((4.0, -1.0))
     if by == "mouse":
         qtbot.mouseClick(spectra.band.trust, Qt.MouseButton.LeftButton)
     else:
@@ -231,6 +232,7 @@ def test_trust_becomes_two_layers_over_the_result(window, small_cube, qtbot, by)
         np.testing.assert_array_equal(layer.scale, result.scale[1:])
         np.testing.assert_array_equal(layer.translate, result.translate[1:])
     assert viewer.layers.selection.active is result
+    assert viewer.layers[-1].name == "Spectra markers"
     assert "2 flagged pixels" in spectra.panel.status.text()
     # once there they follow the band, and are not made twice
     spectra.plot.set_band(990, 1020)
@@ -266,19 +268,25 @@ def test_a_layer_without_trust_says_why_it_has_none(window, small_cube):
     assert spectra.band.trust.isEnabled()
 
 
-def test_a_click_is_drawn_in_time_with_five_layers(window, qtbot):
+def test_shading_five_layers_costs_next_to_nothing(window, qtbot):
     viewer, spectra = window
     rng = np.random.default_rng(1)
     axis = np.linspace(600, 1800, 500)
     for i in range(5):
-        cube = RamanCube(rng.normal(100, 5, (12, 12, 500)), axis, (0.5, 0.5))
+        cube = RamanCube(rng.normal(100, 5, (5, 5, 500)), axis, (0.5, 0.5))
         add_cube(viewer, trusted(cube, f"layer {i}"))
-    spectra.pin((1.0, 1.0))
-    times = []
-    for i in range(40):
-        start = time.perf_counter()
-        spectra.pin((0.5 * (i % 10), 0.5 * (i // 10)))
+
+    def drawn() -> float:
+        # the time of this thread, which other programs do not add to
+        start = time.thread_time()
+        spectra.refresh()
         spectra.plot.grab()
-        times.append(time.perf_counter() - start)
-    # on a quiet machine the 95th percentile is far below; the bound leaves room for a busy one
-    assert np.percentile(times, 50) < 0.1
+        return time.thread_time() - start
+
+    spectra.pin((1.0, 1.0))
+    costs = {}
+    for shown in (False, True):
+        spectra.panel.uncertainty.setChecked(shown)
+        drawn()
+        costs[shown] = np.median([drawn() for _ in range(10)])
+    assert costs[True] - costs[False] < 0.016

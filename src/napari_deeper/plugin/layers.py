@@ -131,6 +131,13 @@ def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) 
     return layer
 
 
+def put_below_markers(layers: napari.components.LayerList) -> None:
+    """Move the layer added last under the first layer of points, which mark places on what lies below."""
+    points = [i for i, layer in enumerate(layers) if type(layer).__name__ == "Points"]
+    if points:
+        layers.move(len(layers) - 1, points[0])
+
+
 def channel_at_slider(layer: Layer, viewer: napari.Viewer) -> int:
     """Return the channel of a cube layer that the slider shows."""
     position = viewer.dims.point[viewer.dims.ndim - 3]

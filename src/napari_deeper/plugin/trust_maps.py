@@ -10,6 +10,7 @@ from napari_deeper.plugin.layers import (
     FLAGGED,
     UNCERTAINTY,
     cube_layers,
+    put_below_markers,
     wavenumbers,
 )
 from napari_deeper.processing.bands import band_mean
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
 
 KEY = "napari_deeper_trust_of"
-FLAG_COLOR = "#D55E00"  # Okabe & Ito: seen on viridis and on gray, by color-blind readers too
+FLAG_COLOR = "#00E5FF"  # cyan is in none of viridis, inferno, magma and gray
 NO_TRUST = "This layer has no uncertainty and no flags: results of Enhance may have them, measured cubes do not."
 
 
@@ -73,6 +74,7 @@ def show_uncertainty(viewer: napari.Viewer, source: Image, low: float, high: flo
     layer = viewer.add_image(
         sigma, name=name, colormap="magma", contrast_limits=limits, **_placed(source, UNCERTAINTY)
     )
+    put_below_markers(viewer.layers)
     viewer.layers.selection.active = active
     return layer
 
@@ -88,7 +90,7 @@ def show_flagged(viewer: napari.Viewer, source: Image) -> str:
         _add_flagged(viewer, source).editable = False
     else:
         layer.visible = True
-    return f"{n_flagged} flagged pixel{'s are' if n_flagged > 1 else ' is'} shown in orange."
+    return f"{n_flagged} flagged pixel{'s are' if n_flagged > 1 else ' is'} shown in cyan."
 
 
 def _add_flagged(viewer: napari.Viewer, source: Image) -> Labels:
@@ -100,6 +102,7 @@ def _add_flagged(viewer: napari.Viewer, source: Image) -> Labels:
         opacity=0.8,
         **_placed(source, FLAGGED),
     )
+    put_below_markers(viewer.layers)
     viewer.layers.selection.active = active
     return layer
 

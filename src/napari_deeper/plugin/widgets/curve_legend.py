@@ -41,7 +41,7 @@ class CurveLegend(QWidget):
         self._fit_height()
 
     def set_entries(self, entries: Sequence[Entry]) -> None:
-        """Show these entries instead of those before."""
+        """Show these entries, shaded bands first, instead of those before."""
         if list(entries) == self._entries:
             return
         self._entries = list(entries)
@@ -67,10 +67,12 @@ class CurveLegend(QWidget):
 
     def _n_columns(self) -> int:
         n_fitting = max(1, self.width() // ENTRY_WIDTH)
-        return min(n_fitting, max(1, len(self._entries)))
+        per_row = -(-len(self._entries) // self._n_rows())  # rows of one length leave the most room
+        return min(n_fitting, max(1, per_row))
 
     def _n_rows(self) -> int:
-        return max(1, min(MOST_ROWS, -(-len(self._entries) // self._n_columns())))
+        n_fitting = max(1, self.width() // ENTRY_WIDTH)
+        return max(1, min(MOST_ROWS, -(-len(self._entries) // n_fitting)))
 
     def _fit_height(self) -> None:
         height = self._n_rows() * self._row_height
@@ -85,9 +87,10 @@ class CurveLegend(QWidget):
         """Return (entry, what is written, full text) for each cell that there is room for."""
         n_columns = self._n_columns()
         width = self.width() // n_columns - SAMPLE_WIDTH - 3 * GAP
-        room = n_columns * MOST_ROWS
+        room = n_columns * self._n_rows()
         n_shown = len(self._entries) if len(self._entries) <= room else room - 1
-        texts = without_common_start(self.names())
+        n_shades = sum(entry.style is None for entry in self._entries)  # these come first
+        texts = self.names()[:n_shades] + without_common_start(self.names()[n_shades:])
         metrics = self.fontMetrics()
         cells: list[tuple[Entry | None, str, str]] = [
             (entry, metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width), entry.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from qtpy.QtCore import Signal
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +25,20 @@ from napari_deeper.spectra.trust import FLAG_WARNING
 
 AS_MEASURED, PER_SECOND, MAXIMUM, AREA = "as measured", "per second", "maximum = 1", "area = 1"
 WIDTH = 190
+
+
+class StatusLine(QLabel):
+    """One line along the foot of the dock, so that what it says moves nothing; its tooltip has it all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.say("")
+
+    def say(self, text: str, more: Sequence[str] = ()) -> None:
+        """Show a text; `more` is told by the tooltip only."""
+        self.setText(text or " ")
+        self.setToolTip("\n".join([text, *more]).strip())
 
 
 class CurvePanel(QWidget):
@@ -56,8 +72,7 @@ class CurvePanel(QWidget):
         self.save = _button("Save CSV...", "Save the spectra, in the cube's own intensities")
         self.clear = _button("Clear", "Remove all markers (Escape)")
         self.fit = _button("Fit view", "Show the whole spectra again after zooming")
-        self.status = QLabel()
-        self.status.setWordWrap(True)
+        self.status = StatusLine()
         self._lay_out()
         self.radius.valueChanged.connect(self.changed)
         self.scaling.currentIndexChanged.connect(self.changed)
@@ -75,7 +90,6 @@ class CurvePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(form)
         column.addLayout(buttons)
-        column.addWidget(self.status)
         column.addStretch()
         self.setFixedWidth(WIDTH)
 
@@ -88,12 +102,13 @@ class CurvePanel(QWidget):
 
     def show_place(self, text: str, curves: list[Curve], flagged: list[str]) -> None:
         """Say where the curves come from, and allow what can be done with them; `flagged` names layers."""
+        told = [text] if text else []
+        more = [f"Flagged in {name}" for name in flagged]
         if flagged:
-            text += f"\n{FLAG_WARNING}"
-        self.status.setToolTip("\n".join(f"Flagged in {name}" for name in flagged))
+            told.append(FLAG_WARNING)
         if curves and self.how(curves) != self.scaling.currentText():
-            text += "\nA dwell time is not known: shown as measured."
-        self.status.setText(text)
+            told.append("A dwell time is not known: shown as measured.")
+        self.status.say("   ".join(told), more)
         for button in (self.copy, self.save, self.clear):
             button.setEnabled(bool(curves))
 

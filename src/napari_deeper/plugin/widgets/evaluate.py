@@ -39,6 +39,8 @@ from napari_deeper.spectra.progress import Progress
 if TYPE_CHECKING:
     import napari
 
+_LEVEL = 0.005  # ratios that round to 1.00 are called level
+
 
 class EvaluateWidget(DockPage):
     """Choose the truth, choose a test, run it off the GUI thread, read the table, save the report."""
@@ -62,7 +64,7 @@ class EvaluateWidget(DockPage):
         self.other.setToolTip("The second layer of a test that compares two")
         self.fit = QLabel()
         self.fit.setWordWrap(True)
-        self.form = EvaluateForm()
+        self.form = EvaluateForm(self.other)
         self.form.restore(self._remembered.load())
         self.foot = RunBar(
             run="Judge the methods; no layer is made or changed",
@@ -93,10 +95,6 @@ class EvaluateWidget(DockPage):
         column.addLayout(boxes)
         column.addWidget(self.fit)
         column.addWidget(self.form)
-        second = QFormLayout()
-        second.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        second.addRow("Layer", self.other)
-        column.addLayout(second)
         column.addStretch()
         scroll = QScrollArea()
         scroll.setWidget(inner)
@@ -198,7 +196,7 @@ class EvaluateWidget(DockPage):
         reference, other, scale = cube_from_layer(source), None, 1
         if self.form.needs_other_layer:
             if self.other.layer() in (None, source):
-                raise DeeperError("Choose another layer of the same field below.")
+                raise DeeperError("Choose another layer of the same field.")
             other = cube_from_layer(self.other.layer())
             scale = max(1, round(reference.shape[0] / other.shape[0]))
         return reference, other, self.form.value(scale)
@@ -279,8 +277,14 @@ def verdict(found: Evaluation) -> list[str]:
     told = []
     for s in found.summaries:
         if s.role == "method" and found.best_comparator and not math.isnan(s.ratio):
-            how = "wins" if s.ratio < 1 else "loses"
             told.append(
-                f"{s.method} {how}: {s.ratio:.2f} times the excess MSE of {found.best_comparator}."
+                f"{s.method} {_outcome(s.ratio)}: {s.ratio:.2f} times the excess MSE of the best "
+                f"comparator, {found.best_comparator.removesuffix(' (comparator)')}."
             )
     return told
+
+
+def _outcome(ratio: float) -> str:
+    if abs(ratio - 1) < _LEVEL:
+        return "is level"
+    return "wins" if ratio < 1 else "loses"

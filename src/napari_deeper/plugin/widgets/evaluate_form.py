@@ -14,7 +14,7 @@ from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.spectra.params import to_json
 
 ADD_NOISE, LEAVE_OUT, BOTH = "add noise", "leave pixels out", "add noise, leave pixels out"
-PAIR, GIVEN = "another layer: a noisier measurement", "another layer: a finished result"
+PAIR, GIVEN = "another layer, measured", "another layer, a result"
 TESTS = {
     ADD_NOISE: "Noise is added to the reference; the methods have to take it off again",
     LEAVE_OUT: "Only every second (third, fourth) pixel of the reference is kept; the rest is to be found",
@@ -27,11 +27,17 @@ NOISE_FIELDS, SCALE_FIELDS = ("noise", "level"), ("scale",)
 
 
 class EvaluateForm(QWidget):
-    """Editor of `EvaluateParams` and of the test; emits `changed` when the user changes anything."""
+    """Editor of `EvaluateParams` and of the test; emits `changed` when the user changes anything.
+
+    Parameters
+    ----------
+    other
+        Where the second layer of a test is chosen, to be shown beside the test.
+    """
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, other: QWidget) -> None:
         super().__init__()
         self.test = QComboBox()
         for name, tooltip in TESTS.items():
@@ -52,6 +58,7 @@ class EvaluateForm(QWidget):
         row = QFormLayout()
         row.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         row.addRow("Input", self.test)
+        row.addRow("Layer", other)
         column.addLayout(row)
         column.addWidget(self.params)
         column.addWidget(fold)

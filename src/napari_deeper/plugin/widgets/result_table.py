@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 from napari_deeper.engine.scores import Evaluation, MethodSummary
 
 INTERVAL = "_interval"
+ROW_HEIGHT, MOST_WIDTH = 22, 170
 LAST = ("seconds", "role", "settings")
 # Label and tooltip of what is known; a field that is not here is shown under its own name.
 KNOWN = {
@@ -40,11 +41,11 @@ class ResultTable(QTableWidget):
         super().__init__()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setAlternatingRowColors(True)
         self.setToolTip("Click a heading to sort; Ctrl+C copies the selected rows, or all")
         header = self.verticalHeader()
         if header is not None:
             header.setVisible(False)
+            header.setDefaultSectionSize(ROW_HEIGHT)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show the summaries of an evaluation, the best ratio first."""
@@ -67,7 +68,7 @@ class ResultTable(QTableWidget):
         self.resizeColumnsToContents()
         # settings can be long; the tooltip has them whole
         for column in range(self.columnCount()):
-            self.setColumnWidth(column, min(self.columnWidth(column), 170))
+            self.setColumnWidth(column, min(self.columnWidth(column), MOST_WIDTH))
 
     def _mark(self, evaluation: Evaluation, names: list[str]) -> None:
         for row, summary in enumerate(evaluation.summaries):

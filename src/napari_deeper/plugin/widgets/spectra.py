@@ -76,6 +76,7 @@ class SpectraWidget(DockPage):
         row.addWidget(self.plot, stretch=1)
         row.addWidget(self.panel)
         layout.addLayout(row, stretch=1)
+        layout.addWidget(self.panel.status)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
@@ -113,7 +114,7 @@ class SpectraWidget(DockPage):
     def pin(self, place: Place, *, add: bool = False) -> None:
         """Show the spectra of a place (y, x) in world units; `add` keeps the markers before it."""
         if not any(spectrum_at(layer, place, 0) is not None for layer in self._cubes()):
-            self.panel.status.setText("That place lies outside every cube.")
+            self.panel.status.say("That place lies outside every cube.")
             return
         self._browsed = None
         self._markers.pin(place, add=add)
@@ -234,7 +235,7 @@ class SpectraWidget(DockPage):
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(format_spectra(self._columns(), separator="\t"))
-            self.panel.status.setText("Spectra copied.")
+            self.panel.status.say("Spectra copied.")
 
     def _on_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save spectra", "spectra.csv", "CSV (*.csv)")
@@ -246,9 +247,9 @@ class SpectraWidget(DockPage):
         try:
             written = write_spectra(self._columns(), path.with_suffix(".csv"))
         except FileError as error:
-            self.panel.status.setText(str(error))
+            self.panel.status.say(str(error))
             return
-        self.panel.status.setText(f"Saved {written.name}.")
+        self.panel.status.say(f"Saved {written.name}.")
 
     # ---- heatmaps -----------------------------------------------------------------------------------------------
 
@@ -261,7 +262,7 @@ class SpectraWidget(DockPage):
         """Show the uncertainty of the band and the flagged pixels of the current cube as layers over it."""
         layer = current_cube(self._viewer)
         if layer is not None:
-            self.panel.status.setText(show_trust(self._viewer, layer, *self.plot.band()))
+            self.panel.status.say(show_trust(self._viewer, layer, *self.plot.band()))
 
     def _remember(self, shown: bool) -> None:
         self._remembered.save(uncertainty=shown)
@@ -275,7 +276,7 @@ class SpectraWidget(DockPage):
         self._heatmaps.remove(keep=shown)
         problems = self._heatmaps.update(shown, *self.plot.band())
         if problems:
-            self.panel.status.setText(problems[0])
+            self.panel.status.say(problems[0])
 
     def _on_removed(self, *_: object) -> None:
         # a heatmap of a cube that is gone would show what nobody can check any more

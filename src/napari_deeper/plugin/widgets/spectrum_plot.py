@@ -65,6 +65,7 @@ class SpectrumPlot(QWidget):
         self._plot = pg.PlotWidget(enableMenu=False)
         item = self._plot.getPlotItem()
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
+        item.ctrlMenu.hide()
         item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
         item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
@@ -103,7 +104,7 @@ class SpectrumPlot(QWidget):
             entries.append(Entry(curve.name, curve.color, style))
         self._set_shades(curves)
         if any(shade.isVisible() for shade in self._shades):
-            entries.append(Entry(SHADE_NAME, self._foreground, None))
+            entries.insert(0, Entry(SHADE_NAME, self._foreground, None))
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
 

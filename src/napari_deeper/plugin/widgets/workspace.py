@@ -45,7 +45,7 @@ def tabify_beside(widget: QWidget, title: str) -> None:
         beside = main.dockWidgetArea(dock) == main.dockWidgetArea(own)
         if dock.windowTitle().startswith(title) and beside and not dock.isFloating():
             main.tabifyDockWidget(dock, own)
-            own.raise_()
+            QTimer.singleShot(0, own.raise_)  # a tab can come to the front once it is laid out
             return
 
 

@@ -15,9 +15,10 @@ from qtpy.QtWidgets import QApplication
 from napari_deeper import EvaluateParams, RamanCube, denoise, evaluate
 from napari_deeper.engine.scores import MethodSummary
 from napari_deeper.plugin.layers import add_cube
-from napari_deeper.plugin.widgets.evaluate import EvaluateWidget, describe_test
+from napari_deeper.plugin.widgets.evaluate import EvaluateWidget
 from napari_deeper.plugin.widgets.evaluate_form import ADD_NOISE, BOTH, GIVEN, LEAVE_OUT, PAIR
 from napari_deeper.plugin.widgets.result_table import ResultTable
+from napari_deeper.plugin.widgets.wording import describe_test
 
 
 @pytest.fixture

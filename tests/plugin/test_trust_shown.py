@@ -273,7 +273,7 @@ def test_shading_five_layers_costs_next_to_nothing(window, qtbot):
     rng = np.random.default_rng(1)
     axis = np.linspace(600, 1800, 500)
     for i in range(5):
-        cube = RamanCube(rng.normal(100, 5, (5, 5, 500)), axis, (0.5, 0.5))
+        cube = RamanCube(rng.normal(100, 5, (6, 7, 500)), axis, (0.5, 0.5))
         add_cube(viewer, trusted(cube, f"layer {i}"))
 
     def drawn() -> float:

@@ -14,10 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.estimate import plan
-from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
@@ -26,9 +24,9 @@ from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
-from napari_deeper.spectra.axis import describe
+from napari_deeper.plugin.widgets.wording import describe_cube, devices_used, in_words, repeated
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import Cancelled, DeeperError
+from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.trust import trust_sentences
 
@@ -222,39 +220,3 @@ class EnhanceWidget(DockPage):
         """Show the flagged pixels of the last results as layers over them."""
         for layer in self._flagged:
             show_flagged(self._viewer, layer)
-
-
-def describe_cube(cube: RamanCube) -> str:
-    """Return the cube in a line: size, axis, pixel size."""
-    y, x, _ = cube.shape
-    size = "pixel size unknown"
-    if cube.pixel_size:
-        dy, dx = cube.pixel_size
-        size = f"{dy:g} µm pixels" if dy == dx else f"{dy:g} x {dx:g} µm pixels"
-    return f"{y} x {x}, {describe(cube.wavenumber)}, {size}."
-
-
-def repeated(cube: RamanCube, steps: list[DenoiseParams | SuperResolveParams]) -> list[str]:
-    """Return a warning for each step that the cube has already been through."""
-    done = {step.verb for step in cube.provenance}
-    warnings = []
-    if "denoise" in done and any(isinstance(p, DenoiseParams) for p in steps):
-        warnings.append("This cube is a denoised one already.")
-    if "super-resolve" in done and any(isinstance(p, SuperResolveParams) for p in steps):
-        warnings.append("This cube is a super-resolved one already.")
-    return warnings
-
-
-def devices_used(cubes: list[RamanCube]) -> list[str]:
-    """Return where the networks of these results ran, in words."""
-    used = (step.params.get("device_used") for cube in cubes for step in cube.provenance)
-    return list(dict.fromkeys(str(device) for device in used if device))
-
-
-def in_words(error: Exception, cancelled: str) -> str:
-    """Return what to tell of an error, or of a run that the user cancelled."""
-    if isinstance(error, Cancelled):
-        return cancelled
-    if isinstance(error, DeeperError):
-        return str(error)
-    return f"This should not have happened: {type(error).__name__}: {error}"

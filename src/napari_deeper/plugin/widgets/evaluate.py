@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +24,12 @@ from napari_deeper.engine.scores import Evaluation
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import cube_from_layer
 from napari_deeper.plugin.widgets.dock_page import DockPage
-from napari_deeper.plugin.widgets.enhance import describe_cube, in_words
 from napari_deeper.plugin.widgets.evaluate_form import GIVEN, PAIR, EvaluateForm
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.run_bar import RunBar
+from napari_deeper.plugin.widgets.wording import describe_cube, describe_test, in_words, verdict
 from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
@@ -38,8 +37,6 @@ from napari_deeper.spectra.progress import Progress
 
 if TYPE_CHECKING:
     import napari
-
-_LEVEL = 0.005  # ratios that round to 1.00 are called level
 
 
 class EvaluateWidget(DockPage):
@@ -256,35 +253,3 @@ class EvaluateWidget(DockPage):
         told = f"Saved the report in {folder}." if error is None else in_words(error, "")
         self.foot.message.set_text(told)
         self.refresh()
-
-
-def describe_test(test: str, params: EvaluateParams, other: RamanCube | None) -> str:
-    """Return what will be done, in a sentence."""
-    if other is not None:
-        name = f"'{other.name}'"
-        how = f"{name} is compared with it" if test == GIVEN else f"The methods are run on {name}"
-        return f"{how}."
-    parts = []
-    if params.noise != "none":
-        parts.append(f"{params.noise} noise of {100 * params.level:g} % of the brightest is added")
-    if params.scale > 1:
-        parts.append(f"one of {params.scale} x {params.scale} pixels is kept")
-    return f"{' and '.join(parts) or 'nothing is changed'}.".capitalize()
-
-
-def verdict(found: Evaluation) -> list[str]:
-    """Return who won, one sentence for each method."""
-    told = []
-    for s in found.summaries:
-        if s.role == "method" and found.best_comparator and not math.isnan(s.ratio):
-            told.append(
-                f"{s.method} {_outcome(s.ratio)}: {s.ratio:.2f} times the excess MSE of the best "
-                f"comparator, {found.best_comparator.removesuffix(' (comparator)')}."
-            )
-    return told
-
-
-def _outcome(ratio: float) -> str:
-    if abs(ratio - 1) < _LEVEL:
-        return "is level"
-    return "wins" if ratio < 1 else "loses"

@@ -118,7 +118,11 @@ def test_a_download_can_be_cancelled_and_may_fail(make_napari_viewer, monkeypatc
             time.sleep(0.01)
 
     def press_cancel():
-        (dialog,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QProgressDialog)]
+        (dialog,) = [
+            w
+            for w in QApplication.topLevelWidgets()
+            if isinstance(w, QProgressDialog) and w.isVisible()
+        ]
         (button,) = dialog.findChildren(QPushButton)
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from qtpy.QtCore import QEventLoop, Qt
-from qtpy.QtWidgets import QApplication, QProgressDialog
+from qtpy.QtWidgets import QApplication, QMainWindow, QProgressDialog
 
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.spectra.progress import Progress
@@ -30,7 +30,9 @@ def wait_for(work: Callable[[Progress], R], text: str) -> R:
     """
     loop = QEventLoop()
     ends: list[tuple[Any, Exception | None]] = []
-    dialog = QProgressDialog(text, "Cancel", 0, 1000, QApplication.activeWindow())
+    windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
+    shown = next((window for window in windows if window.isVisible()), None)
+    dialog = QProgressDialog(text, "Cancel", 0, 1000, QApplication.activeWindow() or shown)
     dialog.setWindowTitle("DeepeR")
     dialog.setWindowModality(Qt.WindowModality.WindowModal)
     dialog.setMinimumDuration(SHOWN_AFTER_MS)

@@ -90,8 +90,9 @@ class CurveLegend(QWidget):
         room = n_columns * self._n_rows()
         n_shown = len(self._entries) if len(self._entries) <= room else room - 1
         n_shades = sum(entry.style is None for entry in self._entries)  # these come first
-        texts = self.names()[:n_shades] + without_common_start(self.names()[n_shades:])
-        metrics = self.fontMetrics()
+        metrics, texts = self.fontMetrics(), self.names()
+        if any(metrics.horizontalAdvance(text) > width for text in texts):
+            texts = texts[:n_shades] + without_common_start(texts[n_shades:])
         cells: list[tuple[Entry | None, str, str]] = [
             (entry, metrics.elidedText(text, Qt.TextElideMode.ElideMiddle, width), entry.name)
             for entry, text in zip(self._entries[:n_shown], texts, strict=False)

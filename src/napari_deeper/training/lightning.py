@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -67,7 +67,7 @@ class Run:
             self.net.train()
             first = keeper.done
             if first < self.schedule.n_steps:
-                with keeper.listening():
+                with keeper.listening(), closing(keeper.logs):
                     self._fit(trainer, module, self._loader(machine, trainer, first))
         self.net.to("cpu").eval()
         return keeper.outcome(trainer)
@@ -159,7 +159,7 @@ class _Keeper(pl.Callback):
         self.past = state.seconds if state else 0.0
         self.past_hardware = state.hardware if state else ()
         self.hardware = ""
-        self.logs = Logs(run.keeping, self.done)
+        self.logs = Logs(run.keeping, self.done, self.past)
         self.start = self.last_save = time.monotonic()
         self.pending: list[Tensor] = []
         self.wish = self.stopped = self.trouble = ""
@@ -240,7 +240,6 @@ class _Keeper(pl.Callback):
 
     def outcome(self, trainer: pl.Trainer) -> Fitted:
         """Tell what became of the run."""
-        self.logs.close()
         return Fitted(
             n_done=self.done,
             stopped=self.stopped,

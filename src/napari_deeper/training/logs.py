@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from napari_deeper.spectra.errors import TrainingError
 from napari_deeper.training.loop import Keeping
 
 _COLUMNS = ("step", "loss", "rate", "seconds")
@@ -15,11 +16,12 @@ _COLUMNS = ("step", "loss", "rate", "seconds")
 class Logs:
     """Writes the mean loss every few steps; a run that goes on drops what lies after its step."""
 
-    def __init__(self, keeping: Keeping, first: int) -> None:
+    def __init__(self, keeping: Keeping, first: int, past_seconds: float) -> None:
         self.keeping, self.first = keeping, first
         self.notes: tuple[str, ...] = ()
         self.losses: list[float] = []
-        self.start = time.monotonic()
+        self.start = time.monotonic() - past_seconds
+        self.last: tuple[int, float] = (first, 0.0)
         self.rows: list[tuple[Any, ...]] = []
         self.began = False
         self.writer: Any = None
@@ -29,26 +31,39 @@ class Logs:
         if not self.began:
             self._begin()
         self.losses.append(loss)
-        if (step + 1) % self.keeping.log_every:
-            return
+        self.last = (step + 1, rate)
+        if (step + 1) % self.keeping.log_every == 0:
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        step, rate = self.last
         mean = sum(self.losses) / len(self.losses)
         self.losses.clear()
         seconds = time.monotonic() - self.start
-        self.rows.append((step + 1, f"{mean:.8g}", f"{rate:.6g}", f"{seconds:.1f}"))
+        self.rows.append((step, f"{mean:.9g}", f"{rate:.6g}", f"{seconds:.1f}"))
         if self.writer is not None:
-            self.writer.add_scalar("loss", mean, step + 1)
-            self.writer.add_scalar("rate", rate, step + 1)
+            self.writer.add_scalar("loss", mean, step)
+            self.writer.add_scalar("rate", rate, step)
         self.flush()
 
     def flush(self) -> None:
         """Write what is noted."""
-        if self.keeping.table is not None and self.rows:
+        rows, self.rows = self.rows, []
+        if self.keeping.table is None or not rows:
+            return
+        try:
             with self.keeping.table.open("a", newline="", encoding="utf-8") as stream:
-                csv.writer(stream).writerows(self.rows)
-        self.rows.clear()
+                csv.writer(stream).writerows(rows)
+        except OSError as error:
+            raise TrainingError(
+                f"The losses cannot be written to {self.keeping.table}: {error.strerror or error}. "
+                "Make room, and run the same command to go on."
+            ) from error
 
     def close(self) -> None:
         """Write what is noted, and let go of the files."""
+        if self.losses:
+            self._sum_up()
         self.flush()
         if self.writer is not None:
             self.writer.close()
@@ -66,7 +81,7 @@ class Logs:
         except ImportError:
             self.notes = ("No TensorBoard logs: pip install tensorboard",)
             return None
-        return SummaryWriter(str(folder), purge_step=self.first)
+        return SummaryWriter(str(folder), purge_step=self.first + 1 if self.first else None)
 
 
 def _cut(table: Path, first: int) -> None:

@@ -15,7 +15,11 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from napari_deeper.spectra.errors import TrainingError
 from napari_deeper.training.loop import Machine, Schedule
 
-_LIGHTNING = ("pytorch_lightning", "lightning_fabric")
+_TALKERS = (
+    "pytorch_lightning.utilities.rank_zero",
+    "lightning_fabric.utilities.rank_zero",
+    "lightning_fabric.utilities.distributed",
+)
 
 
 def new_trainer(machine: Machine, schedule: Schedule, keeper: pl.Callback) -> pl.Trainer:
@@ -91,7 +95,7 @@ def describe_hardware(trainer: pl.Trainer) -> str:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Lightning's advice to itself where it does not fit how it is used here."""
-    loggers = [logging.getLogger(f"{name}.utilities.rank_zero") for name in _LIGHTNING]
+    loggers = [logging.getLogger(name) for name in _TALKERS]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         # Batches are cheap on a CPU, and the user chose how many processes make them.

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
+from napari_deeper.simulate.domain import random_training_spectra
 from napari_deeper.simulate.random_maps import random_cube
-from napari_deeper.simulate.random_spectra import random_mixtures, random_noise
+from napari_deeper.simulate.random_measurements import random_measurement
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.training import augment
 from napari_deeper.training.measured import Array, channels_first, over_maximum
@@ -72,11 +73,8 @@ def side_of(scale: int) -> int:
 
 def simulated_spectra(n: int, wavenumber: Axis, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Return simulated pairs where measured ones are not at hand, augmented as those are."""
-    clean = random_mixtures(n, wavenumber, rng)
-    sigma = np.exp(rng.uniform(np.log(0.02), np.log(1.0), (n, 1))) * clean.std(
-        axis=1, keepdims=True
-    )
-    noisy = clean + sigma * random_noise(clean.shape, rng)
+    clean = random_training_spectra(n, wavenumber, rng)
+    noisy = random_measurement(clean, rng)[0]
     parts = tuple(over_maximum(part.astype(np.float32)) for part in (noisy, clean))
     parts = augment.mix(augment.shift_spectra(parts, rng), rng)
     return finish_spectra(parts[0], parts[1], rng)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.errors import FileError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.training import network
-from napari_deeper.training.cards import data_in_words, finite, is_made, origin, run_record
-from napari_deeper.training.config import TrainParams, check_combination, command_line
+from napari_deeper.training.cards import data_in_words, finite, origin
+from napari_deeper.training.config import TrainParams, command_line
+from napari_deeper.training.jobs import Job, left_to_do, new_job
 from napari_deeper.training.layouts import Reading
 from napari_deeper.training.loop import (
     Fitted,
@@ -30,7 +31,7 @@ from napari_deeper.training.loop import (
     require_lightning,
 )
 from napari_deeper.training.measured import Source, mean_loss
-from napari_deeper.training.recipes import Recipe, plan, tasks
+from napari_deeper.training.recipes import Recipe
 from napari_deeper.training.state import SMALL, remove_state
 from napari_deeper.training.tasks import TASKS, WAVENUMBER, Task
 from napari_deeper.training.watch import Watch
@@ -59,34 +60,6 @@ class TrainResult:
     stopped: str = ""
     notes: tuple[str, ...] = ()
     is_first: bool = True
-
-
-@dataclass(frozen=True)
-class _Job:
-    """The runs of one call."""
-
-    task: str
-    folder: Path
-    params: TrainParams
-    reading: Reading
-    recipes: tuple[Recipe, ...]
-    records: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-
-    def path(self, recipe: Recipe) -> Path:
-        """Return where the weights of a recipe go; those on the way to others lie apart."""
-        folder = self.folder / "steps" if recipe.is_step else self.folder
-        return folder / f"{recipe.name}.safetensors"
-
-    def state(self, recipe: Recipe) -> Path:
-        return self.folder / f"{recipe.name}.state.pt"
-
-    def chain(self, recipe: Recipe) -> list[Recipe]:
-        """Return the recipes from the first that these weights began with to their own."""
-        before = next((r for r in self.recipes if r.name == recipe.start_from), None)
-        return [*(self.chain(before) if before else []), recipe]
-
-    def chain_records(self, recipe: Recipe) -> list[dict[str, Any]]:
-        return [self.records[each.name] for each in self.chain(recipe)]
 
 
 def train(
@@ -130,14 +103,9 @@ def train(
         If the run cannot start or go on, for example because it diverged.
     """
     params = settings_of.make(TrainParams, params, settings)
-    if task not in tasks():
-        raise ParameterError(
-            f"'{task}' cannot be trained; it must be one of: {', '.join(tasks())}."
-        )
-    check_combination(task, params)
     require_lightning()
-    job = _plan(task, Path(folder), params, reading or {})
-    todo = _check_folder(job, overwrite)
+    job = new_job(task, Path(folder), params, reading or {})
+    todo = left_to_do(job, overwrite)
     if overwrite:
         for recipe in todo:
             remove_state(job.state(recipe))
@@ -146,57 +114,7 @@ def train(
         return _follow(job, todo, watch)
 
 
-def _plan(task: str, folder: Path, params: TrainParams, reading: Reading) -> _Job:
-    recipes = plan(task, params.scale, params.preset)
-    if params.data or params.start_from or params.steps or params.rate or params.batch_size:
-        recipes = (_own(recipes, params),)
-    recipes = tuple(dataclasses.replace(r, seed=r.seed + params.seed) for r in recipes)
-    outside = {"data": Path(params.data).name, "start_from": network.identity(params.start_from)}
-    records = {recipe.name: run_record(recipe, outside) for recipe in recipes}
-    # The recipe's own start is another recipe; the user's goes before it.
-    for recipe in recipes:
-        if recipe.start_from:
-            records[recipe.name]["start_from"] = recipe.start_from
-    return _Job(task, folder, params, reading, recipes, records)
-
-
-def _own(recipes: Sequence[Recipe], params: TrainParams) -> Recipe:
-    """Return the user's own run: the first one for this network, from nothing or given weights."""
-    last = recipes[-1]
-    first = next(r for r in recipes if (r.network, r.scale) == (last.network, last.scale))
-    return dataclasses.replace(
-        first,
-        name=last.name,
-        start_from=None,
-        is_step=False,
-        n_steps=params.steps or first.n_steps,
-        n_epochs=0 if params.steps else first.n_epochs,
-        rate=params.rate or first.rate,
-        n=params.batch_size or first.n,
-    )
-
-
-def _check_folder(job: _Job, overwrite: bool) -> tuple[Recipe, ...]:
-    """Return the recipes whose weights are not made yet, before hours of work find out the rest."""
-    try:
-        job.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{job.folder} cannot be made: {error.strerror or error}.") from error
-    if not os.access(job.folder, os.W_OK):
-        raise FileError(f"{job.folder} may not be written to: permission denied.")
-    if overwrite:
-        return job.recipes
-    made = {r.name for r in job.recipes if is_made(job.path(r), job.chain_records(r))}
-    for recipe in job.recipes:
-        if recipe.name not in made and job.path(recipe).exists():
-            raise FileError(
-                f"{job.path(recipe)} exists, and was not made by this run. Choose another folder, "
-                "or pass --force (overwrite=True) to begin again."
-            )
-    return tuple(r for r in job.recipes if r.name not in made)
-
-
-def _follow(job: _Job, todo: Sequence[Recipe], watch: Watch) -> TrainResult:
+def _follow(job: Job, todo: Sequence[Recipe], watch: Watch) -> TrainResult:
     notes: list[str] = []
     fitted = Fitted(0)
     for recipe in todo:
@@ -211,7 +129,7 @@ def _follow(job: _Job, todo: Sequence[Recipe], watch: Watch) -> TrainResult:
     return TrainResult(tuple(files), fitted.stopped, tuple(notes), fitted.is_first)
 
 
-def _one(job: _Job, recipe: Recipe, watch: Watch) -> Fitted:
+def _one(job: Job, recipe: Recipe, watch: Watch) -> Fitted:
     """Train one network, judge it, and write it with its card."""
     task, params = TASKS[recipe.network], job.params
     net, start = _begin(job, recipe, task)
@@ -243,7 +161,7 @@ def _one(job: _Job, recipe: Recipe, watch: Watch) -> Fitted:
     return fitted
 
 
-def _begin(job: _Job, recipe: Recipe, task: Task) -> tuple[torch.nn.Module, Checkpoint | None]:
+def _begin(job: Job, recipe: Recipe, task: Task) -> tuple[torch.nn.Module, Checkpoint | None]:
     """Return the network to train, and the weights it starts from."""
     path = Path(job.params.start_from) if job.params.start_from else None
     before = next((r for r in job.recipes if r.name == recipe.start_from), None)
@@ -255,7 +173,7 @@ def _begin(job: _Job, recipe: Recipe, task: Task) -> tuple[torch.nn.Module, Chec
     return network.started_from(path, recipe, task, keep_axis=bool(job.params.data))
 
 
-def _open(job: _Job, recipe: Recipe, task: Task, start: Checkpoint | None) -> Source | None:
+def _open(job: Job, recipe: Recipe, task: Task, start: Checkpoint | None) -> Source | None:
     if not job.params.data:
         return None
     if task.measured is None:
@@ -283,7 +201,7 @@ def _schedule(recipe: Recipe, params: TrainParams) -> Schedule:
     )
 
 
-def _keeping(job: _Job, recipe: Recipe) -> Keeping:
+def _keeping(job: Job, recipe: Recipe) -> Keeping:
     record = {**job.records[recipe.name], "n_steps": recipe.n_steps}
     return Keeping(
         state=job.state(recipe),
@@ -295,7 +213,7 @@ def _keeping(job: _Job, recipe: Recipe) -> Keeping:
 
 
 def _write(
-    job: _Job,
+    job: Job,
     recipe: Recipe,
     task: Task,
     net: torch.nn.Module,

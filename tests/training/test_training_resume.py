@@ -27,6 +27,7 @@ from napari_deeper.training.loop import (
     Machine,
     Schedule,
     Stopped,
+    Watching,
     fit,
     fit_on,
 )

@@ -177,6 +177,7 @@ class _Keeper(pl.Callback):
         on_cpu = self.pending[0].device.type == "cpu"
         if on_cpu or len(self.pending) >= _LOOK_EVERY or self.done == self.run.schedule.n_steps:
             self._look(trainer)
+        self._validate(trainer)
         reason = self._agreed(trainer)
         is_end = reason or self.done == self.run.schedule.n_steps
         overdue = time.monotonic() - self.last_save > self.run.schedule.save_seconds
@@ -200,6 +201,18 @@ class _Keeper(pl.Callback):
                 self.logs.add(step, value, rate_at(step, self.run.schedule))
                 if self.run.watching.on_step:
                     self.run.watching.on_step(step, value)
+
+    def _validate(self, trainer: pl.Trainer) -> None:
+        ask, every = self.run.watching.validate, self.run.watching.validate_every
+        if ask is None or not every or self.done % every or not trainer.is_global_zero:
+            return
+        self._look(trainer)
+        if self.trouble:
+            return
+        net = self.run.net
+        net.eval()
+        self.logs.validated(ask(net))
+        net.train()
 
     def _agreed(self, trainer: pl.Trainer) -> str:
         """Return why to stop; all processes must stop after the same step.

@@ -10,7 +10,7 @@ from typing import Any
 from napari_deeper.spectra.errors import TrainingError
 from napari_deeper.training.loop import Keeping
 
-_COLUMNS = ("step", "loss", "rate", "seconds")
+_COLUMNS = ("step", "loss", "rate", "seconds", "validation")
 
 
 class Logs:
@@ -35,12 +35,21 @@ class Logs:
         if (step + 1) % self.keeping.log_every == 0:
             self._sum_up()
 
-    def _sum_up(self) -> None:
+    def validated(self, loss: float) -> None:
+        """Note the loss on held-out data after the step that was added last."""
+        self._sum_up(f"{loss:.9g}")
+        if self.writer is not None:
+            self.writer.add_scalar("validation", loss, self.last[0])
+
+    def _sum_up(self, validation: str = "") -> None:
         step, rate = self.last
+        if not self.losses:  # the step was summed up already
+            self._write([(step, "", f"{rate:.6g}", "", validation)])
+            return
         mean = sum(self.losses) / len(self.losses)
         self.losses.clear()
         seconds = time.monotonic() - self.start
-        self.rows.append((step, f"{mean:.9g}", f"{rate:.6g}", f"{seconds:.1f}"))
+        self.rows.append((step, f"{mean:.9g}", f"{rate:.6g}", f"{seconds:.1f}", validation))
         if self.writer is not None:
             self.writer.add_scalar("loss", mean, step)
             self.writer.add_scalar("rate", rate, step)
@@ -49,6 +58,9 @@ class Logs:
     def flush(self) -> None:
         """Write what is noted."""
         rows, self.rows = self.rows, []
+        self._write(rows)
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
         if self.keeping.table is None or not rows:
             return
         try:

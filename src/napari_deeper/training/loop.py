@@ -141,10 +141,17 @@ class Watching:
         Called with the step and its loss after each step, in the first process alone.
     should_stop
         Asked after each step: a word why to stop, or nothing.
+    validate
+        Called with the network, in the first process alone, every `validate_every` steps; returns a
+        loss for the logs.
+    validate_every
+        Steps; 0 for never.
     """
 
     on_step: Callable[[int, float], None] | None = None
     should_stop: Callable[[], str] | None = None
+    validate: Callable[[nn.Module], float] | None = None
+    validate_every: int = 0
 
 
 @dataclass(frozen=True)

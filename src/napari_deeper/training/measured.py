@@ -210,7 +210,11 @@ def _source(
 
 
 def mean_loss(net: nn.Module, batch_at: BatchAt, loss: Loss, n_batches: int) -> float:
-    """Return the mean loss of a finished network over batches."""
-    with torch.inference_mode():
-        losses = [float(loss(net, batch_at(Place(0, step)))) for step in range(n_batches)]
+    """Return the mean loss of a network in evaluation mode over batches."""
+    device = next(net.parameters()).device
+    losses = []
+    with torch.no_grad():
+        for step in range(n_batches):
+            batch = tuple(part.to(device) for part in batch_at(Place(0, step)))
+            losses.append(float(loss(net, batch)))
     return float(np.mean(losses))

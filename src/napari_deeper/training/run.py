@@ -36,6 +36,8 @@ from napari_deeper.training.state import SMALL, remove_state
 from napari_deeper.training.tasks import TASKS, WAVENUMBER, Task
 from napari_deeper.training.watch import Watch
 
+# After each epoch; at the end all of them count.
+_MOST_VALIDATION_BATCHES = 32
 _WHY = {"interrupt": "as asked", "cancel": "as asked", "time": "at the end of its slice"}
 
 
@@ -151,7 +153,7 @@ def _one(job: Job, recipe: Recipe, watch: Watch) -> Fitted:
         task.loss,
         _schedule(recipe, params),
         _keeping(job, recipe),
-        Watching(watch.on_step(recipe), watch.should_stop),
+        _watching(recipe, task, source, watch),
     )
     if fitted.stopped or not fitted.is_first:
         return fitted
@@ -159,6 +161,20 @@ def _one(job: Job, recipe: Recipe, watch: Watch) -> Fitted:
     _write(job, recipe, task, net, source, fitted)
     remove_state(job.state(recipe))
     return fitted
+
+
+def _watching(recipe: Recipe, task: Task, source: Source | None, watch: Watch) -> Watching:
+    """Watch a run; on measured data, with its loss on the validation part after each epoch."""
+    told = Watching(watch.on_step(recipe), watch.should_stop)
+    if source is None:
+        return told
+    batch_at, n_batches = source.held_out["validation"]
+    n_batches = min(n_batches, _MOST_VALIDATION_BATCHES)
+    return dataclasses.replace(
+        told,
+        validate=lambda net: mean_loss(net, batch_at, task.loss, n_batches),
+        validate_every=source.n_per_epoch(1),
+    )
 
 
 def _begin(job: Job, recipe: Recipe, task: Task) -> tuple[torch.nn.Module, Checkpoint | None]:

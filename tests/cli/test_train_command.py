@@ -33,7 +33,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         seen.append({"task": task, "folder": Path(folder), "params": params, **rest})
         rest["progress"].update(0.5, "resunet: step 5 of 10, loss 0.5")
         answer = answers.pop() if answers else TrainResult((Path("a.safetensors"),))
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
@@ -81,6 +81,7 @@ def test_every_setting_has_a_flag_and_help() -> None:
         (TrainResult((), "time", ("stopped after step 7",)), 3, "stopped after step 7"),
         (TrainResult((), "interrupt", ("as asked",)), 130, "as asked"),
         (FileError("out is full"), 1, "Error: out is full"),
+        (KeyboardInterrupt(), 130, "The same command goes on"),
         (ParameterError("no such task"), 2, "no such task"),
     ],
 )

@@ -16,7 +16,7 @@ from napari_deeper.cli.console import EXIT_CANCELLED, progress_bar
 from napari_deeper.cli.flags import reading_from, settings_from
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
-from napari_deeper.training.config import EXIT_UNFINISHED, TrainParams
+from napari_deeper.training.config import EXIT_UNFINISHED, STOPPED_AT_ONCE, TrainParams
 from napari_deeper.training.recipes import tasks
 from napari_deeper.training.watch import in_lines
 
@@ -80,6 +80,9 @@ def run_train(values: dict[str, Any]) -> None:
             )
     except ParameterError as error:
         raise typer.BadParameter(str(error)) from error
+    except KeyboardInterrupt as error:  # the second one, or one while a network is judged
+        typer.echo(STOPPED_AT_ONCE, err=True)
+        raise typer.Exit(EXIT_CANCELLED) from error
     if not quiet:
         for note in made.notes:
             typer.echo(f"- {note}", err=bool(made.stopped))

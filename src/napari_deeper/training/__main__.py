@@ -13,7 +13,7 @@ from typing import get_type_hints
 
 from napari_deeper.spectra.errors import DeeperError, ParameterError
 from napari_deeper.spectra.params import options
-from napari_deeper.training.config import EXIT_UNFINISHED, TrainParams
+from napari_deeper.training.config import EXIT_UNFINISHED, STOPPED_AT_ONCE, TrainParams
 from napari_deeper.training.recipes import tasks
 from napari_deeper.training.watch import in_lines
 
@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DeeperError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2 if isinstance(error, ParameterError) else 1
+    except KeyboardInterrupt:  # the second one, or one while a network is judged
+        _say(STOPPED_AT_ONCE)
+        return 130
     if made.is_first:
         for line in (*made.notes, *(f"Wrote {path}" for path in made.files)):
             print(line, flush=True)

@@ -11,6 +11,7 @@ from napari_deeper.spectra.errors import ParameterError
 
 # Exit code of a slice that ended before the work did.
 EXIT_UNFINISHED = 3
+STOPPED_AT_ONCE = "Stopped at once. The same command goes on from the state that was saved last."
 
 PRESETS = ("shipped", "published")
 _DEFAULT = "; 0: that of the recipe"

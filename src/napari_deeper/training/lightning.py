@@ -84,8 +84,9 @@ class Run:
         """Put a state into the network."""
         if state is None:
             return
-        for key, now in {**self.keeping.run, "n_ranks": n_ranks}.items():
-            was = state.run.get(key, now)
+        run = {**self.keeping.run, "n_ranks": n_ranks}
+        for key in {**run, **state.run}:
+            was, now = state.run.get(key), run.get(key)
             if was != now:
                 raise CheckpointError(
                     f"{self.keeping.state} holds the state of another run: {key} is {was!r} there "

@@ -163,7 +163,8 @@ class Fitted:
     n_done
         Steps taken in all.
     stopped
-        Why it stopped before its end: ``"interrupt"``, ``"time"``, ``"cancel"``; empty if it did not.
+        Why no further step should be taken: ``"interrupt"``, ``"time"``, ``"cancel"``; empty if
+        nobody asked for it.
     seconds
         Time that training took, all slices together.
     hardware
@@ -249,7 +250,7 @@ def fit(
     """
     keeping, watching = Keeping(state=state_path), Watching(on_step)
     done = fit_on(Machine(), net, Drawn(make_batch), loss, schedule, keeping, watching)
-    if done.stopped:
+    if done.n_done < schedule.n_steps:
         raise Stopped(f"stopped after step {done.n_done} of {schedule.n_steps}")
     return net
 

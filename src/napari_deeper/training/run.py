@@ -117,22 +117,23 @@ def train(
 
 
 def _follow(job: Job, todo: Sequence[Recipe], watch: Watch) -> TrainResult:
-    notes: list[str] = []
-    fitted = Fitted(0)
+    notes = [] if todo else ["Everything was made before."]
+    fitted, stopped = Fitted(0), ""
     for recipe in todo:
-        fitted = _one(job, recipe, watch)
+        fitted, is_done = _one(job, recipe, watch)
         notes += [note for note in fitted.notes if note not in notes]
-        if fitted.stopped:
-            where = f"{recipe.name} stopped after step {fitted.n_done}, {_WHY[fitted.stopped]}"
+        if fitted.stopped and not (is_done and recipe is todo[-1]):
+            stopped = fitted.stopped
+            where = f"{recipe.name} stopped after step {fitted.n_done}, {_WHY[stopped]}"
             notes.append(f"{where}; the same command goes on from there.")
             break
         _wait_for_others()
     files = [job.path(r) for r in job.recipes if job.path(r).is_file() and not r.is_step]
-    return TrainResult(tuple(files), fitted.stopped, tuple(notes), fitted.is_first)
+    return TrainResult(tuple(files), stopped, tuple(notes), fitted.is_first)
 
 
-def _one(job: Job, recipe: Recipe, watch: Watch) -> Fitted:
-    """Train one network, judge it, and write it with its card."""
+def _one(job: Job, recipe: Recipe, watch: Watch) -> tuple[Fitted, bool]:
+    """Train one network, judge it, and write it with its card; tell whether it is finished."""
     task, params = TASKS[recipe.network], job.params
     net, start = _begin(job, recipe, task)
     source = _open(job, recipe, task, start)
@@ -155,12 +156,13 @@ def _one(job: Job, recipe: Recipe, watch: Watch) -> Fitted:
         _keeping(job, recipe),
         _watching(recipe, task, source, watch),
     )
-    if fitted.stopped or not fitted.is_first:
-        return fitted
+    is_done = fitted.n_done == recipe.n_steps
+    if not (is_done and fitted.is_first):
+        return fitted, is_done
     watch.say(f"{recipe.name}: judging it")
     _write(job, recipe, task, net, source, fitted)
     remove_state(job.state(recipe))
-    return fitted
+    return fitted, is_done
 
 
 def _watching(recipe: Recipe, task: Task, source: Source | None, watch: Watch) -> Watching:

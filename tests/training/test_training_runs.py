@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,18 @@ from napari_deeper.models.compact import CompactHyRISRConfig
 from napari_deeper.models.eigenimage import EigenimageDenoiserConfig
 from napari_deeper.models.resunet import ResUNetConfig
 from napari_deeper.training import denoise, eigenimages, super_resolve
-from napari_deeper.training.loop import Place, Schedule, fit, rate_at
+from napari_deeper.training.loop import (
+    Drawn,
+    Machine,
+    Place,
+    Schedule,
+    Watching,
+    fit,
+    fit_on,
+    rate_at,
+)
+from napari_deeper.training.recipes import PUBLISHED, SHIPPED
+from napari_deeper.training.tasks import TASKS as TASKS_BY_NETWORK
 
 AXIS = np.linspace(600, 1800, 64)
 TINY = ResUNetConfig(n_channels=64, widths=(4, 6, 8), num_convs=1, linear_head=False)
@@ -85,6 +99,27 @@ def test_a_few_steps_on_one_batch_lower_its_loss(new, batch, loss):
     )
     assert len(losses) == 4
     assert losses[3] < losses[2] < losses[0]
+
+
+def test_batches_made_by_other_processes_are_the_same():
+    batch_at = Drawn(partial(denoise.make_batch, 4, AXIS))
+    losses: dict[int, list[float]] = {0: [], 2: []}
+    for n, seen in losses.items():
+        fit_on(
+            Machine(workers=n),
+            denoise.new_network(1, TINY),
+            batch_at,
+            denoise.loss,
+            Schedule(5, 1e-3, seed=2, bf16=False),
+            watching=Watching(lambda step, value, seen=seen: seen.append(value)),
+        )
+    assert len(losses[0]) == 5 and losses[0] == losses[2]
+
+
+@pytest.mark.parametrize("recipe", [*SHIPPED, *PUBLISHED], ids=lambda recipe: recipe.name)
+def test_batches_can_be_sent_to_other_processes(recipe):
+    batch_at = TASKS_BY_NETWORK[recipe.network].batches(recipe)
+    assert len(pickle.dumps(batch_at)) < 10_000
 
 
 def test_the_rate_rises_and_falls():

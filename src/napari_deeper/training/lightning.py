@@ -113,8 +113,15 @@ class Run:
             batch_size=None,
             sampler=range(first, self.schedule.n_steps),
             num_workers=n,
+            worker_init_fn=_heed_no_interrupt,
             pin_memory=not on_cpu and torch.cuda.is_available(),
         )
+
+
+def _heed_no_interrupt(worker: int) -> None:
+    """Leave Ctrl-C to the process that trains: it must get its batches until it has saved."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Batches(Dataset[tuple[Tensor, ...]]):

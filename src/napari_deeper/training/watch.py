@@ -40,27 +40,26 @@ class Watch:
 
     def on_step(self, recipe: Recipe) -> Callable[[int, float], None]:
         """Return what a run calls with its step and loss."""
-        before, start = self.before, time.monotonic()
+        before = self.before
         self.before += recipe.n_steps
-        first, mean, last = -1, 0.0, 0.0
+        first, start, mean, last = -1, 0.0, 0.0, 0.0
 
         def report(step: int, loss: float) -> None:
-            nonlocal first, mean, last
-            if first < 0:
-                first, mean = step, loss
-            mean = _SMOOTH * mean + (1 - _SMOOTH) * loss
+            nonlocal first, start, mean, last
             now = time.monotonic()
+            if first < 0:  # the time of the first step holds that of starting
+                first, start, mean = step, now, loss
+            mean = _SMOOTH * mean + (1 - _SMOOTH) * loss
             if now - last < _PAUSE and step + 1 < recipe.n_steps:
                 return
             last = now
-            rate = (step + 1 - first) / max(now - start, 1e-6)
             fraction = (before + step + 1) / self.n_steps
-            left = self.n_steps - before - step - 1
-            self.progress.update(
-                min(fraction, 1.0),
-                f"{recipe.name}: step {step + 1} of {recipe.n_steps}, loss {mean:.4g}, "
-                f"{rate:.3g} steps/s, {_in_words(left / rate)} left",
-            )
+            text = f"{recipe.name}: step {step + 1} of {recipe.n_steps}, loss {mean:.4g}"
+            if step > first:
+                rate = (step - first) / max(now - start, 1e-6)
+                left = (recipe.n_steps - step - 1) / rate
+                text += f", {rate:.3g} steps/s, {_in_words(left)} left"
+            self.progress.update(min(fraction, 1.0), text)
 
         return report
 

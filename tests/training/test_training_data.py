@@ -165,7 +165,7 @@ def test_what_is_wrong_with_a_folder_of_images(tmp_path, table, cube, error, tex
     (tmp_path / "Image_IDs.csv").write_text(table)
     write_v5(tmp_path / "1.mat", x=cube)
     with pytest.raises(error, match=text):
-        open_cubes(tmp_path, None, {})[0]
+        open_cubes(tmp_path, None, {})
 
 
 def test_axes_must_be_covered(tmp_path):

@@ -104,18 +104,20 @@ def open_cubes(folder: Path, axis: Axis | None, reading: Reading) -> CubeSet:
                 f"{other}.mat has {array.shape[2]} channels, {name}.mat {n_channels}; all images "
                 "must share their axis."
             )
+    for other, (key, array) in found:  # now, and not in the middle of a long run
+        _finite(array.load(), f"{other}.mat", key)
     source = _stated_axis(reading, n_channels, f"{name}.mat")
     target = _target_axis([source], axis)
 
-    def loader(name: str, key: str, array: MatArray) -> Callable[[], Pair]:
+    def loader(array: MatArray) -> Callable[[], Pair]:
         def load() -> Pair:
-            cube = resample(_finite(array.load(), f"{name}.mat", key), source, target)
+            cube = resample(np.ascontiguousarray(array.load()), source, target)
             return cube, cube
 
         return load
 
     about = {"layout": _IDS, "n_images": len(found)}
-    loaders = tuple(loader(name, key, array) for name, (key, array) in found)
+    loaders = tuple(loader(array) for _, (_, array) in found)
     return CubeSet(loaders, target, about)
 
 

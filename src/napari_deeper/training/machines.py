@@ -100,6 +100,8 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Batches are cheap on a CPU, and the user chose how many processes make them.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        # Said of every worker by Python 3.12 and newer; workers make arrays, and hold no locks.
+        warnings.filterwarnings("ignore", ".*use of fork\\(\\) may lead to deadlocks.*")
         # Lightning's use of torch, which is not ours to change.
         warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated.*", FutureWarning)
         for logger in loggers:

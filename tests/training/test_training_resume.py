@@ -50,7 +50,7 @@ from napari_deeper.training.loop import *
 
 axis = np.linspace(600, 1800, 64)
 net = denoise.new_network(1, {TINY!r})
-keeping = Keeping(Path(sys.argv[1]) / "state.pt", table=Path(sys.argv[1]) / "log.csv", log_every=1)
+keeping = Keeping(Path(sys.argv[1]) / "state.pt", table=Path(sys.argv[1]) / "log.csv", log_every=3)
 done = fit_on(
     Machine(), net, Drawn(partial(denoise.make_batch, 8, axis)), denoise.loss,
     Schedule({N_STEPS}, 1e-3, seed=2, save_seconds=0.2, bf16=False), keeping,
@@ -63,7 +63,7 @@ print(done.stopped, done.n_done)
 def train_on(folder: Path, n_steps: int = N_STEPS):
     """Train in this process, going on from what is in the folder."""
     net = denoise.new_network(1, TINY)
-    keeping = Keeping(folder / "state.pt", table=folder / "log.csv", log_every=1)
+    keeping = Keeping(folder / "state.pt", table=folder / "log.csv", log_every=3)
     done = fit_on(Machine(), net, BATCHES, denoise.loss, SCHEDULE, keeping)
     return net, done, losses_of(folder)
 
@@ -83,7 +83,7 @@ def child(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", "-c", CHILD, str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 200
-    while not ((folder / "log.csv").exists() and len(losses_of(folder)) > 8):
+    while not ((folder / "log.csv").exists() and len(losses_of(folder)) > 2):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -117,7 +117,7 @@ def test_ctrl_c_saves_the_last_step(tmp_path, uninterrupted, number):
             os.kill(os.getpid(), number)
 
     net = denoise.new_network(1, TINY)
-    keeping = Keeping(tmp_path / "state.pt", table=tmp_path / "log.csv", log_every=1)
+    keeping = Keeping(tmp_path / "state.pt", table=tmp_path / "log.csv", log_every=3)
     slow = replace(SCHEDULE, save_seconds=1000)
     done = fit_on(Machine(), net, BATCHES, denoise.loss, slow, keeping, Watching(stop))
     assert (done.stopped, done.n_done) == ("interrupt", 13)
@@ -260,4 +260,4 @@ def test_a_run_goes_on_without_the_optimizer(tmp_path):
     net = denoise.new_network(1, TINY)
     save_state(tmp_path / "state.pt", State(4, net.state_dict(), None, {"n_ranks": 1}))
     _, done, losses = train_on(tmp_path)
-    assert done.n_done == N_STEPS and min(losses) == 5
+    assert done.n_done == N_STEPS and min(losses) == 6

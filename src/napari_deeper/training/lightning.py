@@ -167,7 +167,7 @@ class _Keeper(pl.Callback):
         self.past = state.seconds if state else 0.0
         self.past_hardware = state.hardware if state else ()
         self.hardware = ""
-        self.logs = Logs(run.keeping, self.done, self.past)
+        self.logs = Logs(run.keeping, state)
         self.start = self.last_save = time.monotonic()
         self.pending: list[Tensor] = []
         self.wish = self.stopped = self.trouble = ""
@@ -182,15 +182,18 @@ class _Keeper(pl.Callback):
     ) -> None:
         self.pending.append(outputs["loss"].detach())
         self.done += 1
+        is_last = self.done == self.run.schedule.n_steps
+        overdue = time.monotonic() - self.last_save > self.run.schedule.save_seconds
         on_cpu = self.pending[0].device.type == "cpu"
-        if on_cpu or len(self.pending) >= _LOOK_EVERY or self.done == self.run.schedule.n_steps:
+        if on_cpu or is_last or overdue or len(self.pending) >= _LOOK_EVERY:
             self._look(trainer)
         self._validate(trainer)
+        self.logs.flush()
         reason = self._agreed(trainer)
-        is_end = reason or self.done == self.run.schedule.n_steps
-        overdue = time.monotonic() - self.last_save > self.run.schedule.save_seconds
-        if is_end or overdue:
+        if reason or is_last or overdue:
             self._look(trainer)
+            if self.trouble:
+                raise TrainingError(self.trouble)
             self.save(trainer)
         if reason:
             self.stopped = reason
@@ -206,7 +209,9 @@ class _Keeper(pl.Callback):
                 self.trouble = _diverged(step, value, self.run.keeping)
                 return
             if trainer.is_global_zero:
-                self.logs.add(step, value, rate_at(step, self.run.schedule))
+                schedule = self.run.schedule
+                is_last = step + 1 == schedule.n_steps
+                self.logs.add(step, value, rate_at(step, schedule), is_last)
                 if self.run.watching.on_step:
                     self.run.watching.on_step(step, value)
 
@@ -242,13 +247,20 @@ class _Keeper(pl.Callback):
         """Save the state in the first process."""
         self.last_save = time.monotonic()
         path = self.run.keeping.state
-        self.logs.flush()
         if path is None or not trainer.is_global_zero:
             return
         weights = {k: v.detach().cpu() for k, v in self.run.net.state_dict().items()}
         about = {**self.run.keeping.run, "n_ranks": trainer.world_size}
         optimizer = trainer.optimizers[0].state_dict()
-        state = State(self.done, weights, optimizer, about, self.seconds(), self.all_hardware())
+        state = State(
+            step=self.done,
+            net=weights,
+            optimizer=optimizer,
+            run=about,
+            seconds=self.seconds(),
+            hardware=self.all_hardware(),
+            losses=tuple(self.logs.losses),
+        )
         save_state(path, state, self.run.keeping.limit)
 
     def all_hardware(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_deeper.spectra.errors import TrainingError
 from napari_deeper.training.loop import Keeping
+from napari_deeper.training.state import State
 
 _COLUMNS = ("step", "loss", "rate", "seconds", "validation")
 
@@ -16,51 +17,48 @@ _COLUMNS = ("step", "loss", "rate", "seconds", "validation")
 class Logs:
     """Writes the mean loss every few steps; a run that goes on drops what lies after its step."""
 
-    def __init__(self, keeping: Keeping, first: int, past_seconds: float) -> None:
+    def __init__(self, keeping: Keeping, state: State | None) -> None:
+        first = state.step if state else 0
         self.keeping, self.first = keeping, first
         self.notes: tuple[str, ...] = ()
-        self.losses: list[float] = []
-        self.start = time.monotonic() - past_seconds
+        self.losses = list(state.losses) if state else []
+        self.start = time.monotonic() - (state.seconds if state else 0.0)
         self.last: tuple[int, float] = (first, 0.0)
         self.rows: list[tuple[Any, ...]] = []
         self.began = False
         self.writer: Any = None
 
-    def add(self, step: int, loss: float, rate: float) -> None:
+    def add(self, step: int, loss: float, rate: float, is_last: bool) -> None:
         """Note the loss of a step."""
         if not self.began:
             self._begin()
         self.losses.append(loss)
         self.last = (step + 1, rate)
-        if (step + 1) % self.keeping.log_every == 0:
+        if is_last or (step + 1) % self.keeping.log_every == 0:
             self._sum_up()
 
     def validated(self, loss: float) -> None:
         """Note the loss on held-out data after the step that was added last."""
-        self._sum_up(f"{loss:.9g}")
+        if self.losses:
+            self._sum_up()
+        if self.rows:
+            self.rows[-1] = (*self.rows[-1][:-1], f"{loss:.9g}")
         if self.writer is not None:
             self.writer.add_scalar("validation", loss, self.last[0])
 
-    def _sum_up(self, validation: str = "") -> None:
+    def _sum_up(self) -> None:
         step, rate = self.last
-        if not self.losses:  # the step was summed up already
-            self._write([(step, "", f"{rate:.6g}", "", validation)])
-            return
         mean = sum(self.losses) / len(self.losses)
         self.losses.clear()
         seconds = time.monotonic() - self.start
-        self.rows.append((step, f"{mean:.9g}", f"{rate:.6g}", f"{seconds:.1f}", validation))
+        self.rows.append((step, f"{mean:.9g}", f"{rate:.6g}", f"{seconds:.1f}", ""))
         if self.writer is not None:
             self.writer.add_scalar("loss", mean, step)
             self.writer.add_scalar("rate", rate, step)
-        self.flush()
 
     def flush(self) -> None:
         """Write what is noted."""
         rows, self.rows = self.rows, []
-        self._write(rows)
-
-    def _write(self, rows: list[tuple[Any, ...]]) -> None:
         if self.keeping.table is None or not rows:
             return
         try:
@@ -74,8 +72,6 @@ class Logs:
 
     def close(self) -> None:
         """Write what is noted, and let go of the files."""
-        if self.losses:
-            self._sum_up()
         self.flush()
         if self.writer is not None:
             self.writer.close()

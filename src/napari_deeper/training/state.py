@@ -40,6 +40,8 @@ class State:
         Time that training took so far.
     hardware
         What it ran on.
+    losses
+        Of the last steps, which the logs have not summed up yet.
     """
 
     step: int
@@ -48,6 +50,7 @@ class State:
     run: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     hardware: tuple[str, ...] = ()
+    losses: tuple[float, ...] = ()
 
 
 def save_state(path: Path, state: State, limit: int | None = None) -> None:
@@ -163,6 +166,7 @@ def _bytes(state: State, net: Any, optimizer: Any) -> bytes:
         "run": state.run,
         "seconds": state.seconds,
         "hardware": list(state.hardware),
+        "losses": list(state.losses),
     }
     stream = io.BytesIO()
     torch.save(content, stream)
@@ -179,6 +183,7 @@ def _decode(content: Any) -> State:
         run=content["run"],
         seconds=float(content["seconds"]),
         hardware=tuple(content["hardware"]),
+        losses=tuple(content["losses"]),
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.cube import RamanCube
     from napari_deeper.spectra.errors import DeeperError
     from napari_deeper.spectra.progress import Progress
+    from napari_deeper.training.config import TrainParams
+    from napari_deeper.training.run import train
 
 _HOME = {
     "DeeperError": "spectra.errors",
@@ -27,10 +29,12 @@ _HOME = {
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
+    "TrainParams": "training.config",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
+    "train": "training.run",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
     "write_report": "engine.evaluation_report",
@@ -43,10 +47,12 @@ __all__ = [
     "Progress",
     "RamanCube",
     "SuperResolveParams",
+    "TrainParams",
     "denoise",
     "evaluate",
     "read",
     "super_resolve",
+    "train",
     "wavenumber_from_nm",
     "write",
     "write_report",

@@ -1,4 +1,4 @@
-"""The command line: ``napari-deeper denoise | super-resolve | evaluate | info | convert``."""
+"""The command line: ``napari-deeper denoise | super-resolve | evaluate | train | info | convert``."""
 
 from napari_deeper.cli.commands import app, main
 

@@ -30,6 +30,7 @@ from napari_deeper.cli.flags import (
     with_flags,
 )
 from napari_deeper.cli.report import describe_cube, format_report
+from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
@@ -38,6 +39,7 @@ from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.trust import trust_sentences
+from napari_deeper.training.config import TrainParams
 
 Verb = Callable[[RamanCube, Any, Progress], RamanCube]
 
@@ -159,6 +161,15 @@ def _evaluate(**values: Any) -> None:
 
 _evaluate.__doc__ = EVALUATE_HELP
 app.command("evaluate", no_args_is_help=True)(with_flags(EvaluateParams, _evaluate, EVALUATE_FILES))
+
+
+def _train(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_train(values)
+
+
+_train.__doc__ = TRAIN_HELP
+app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
 
 
 @app.command(no_args_is_help=True)

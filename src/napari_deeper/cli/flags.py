@@ -134,13 +134,19 @@ def read_input(
     source: Path, wavenumbers: str, pixel_size: str, excitation: float | None, variable: str
 ) -> RamanCube:
     """Read IN with what the flags say of it."""
-    return read(
-        source,
-        wavenumber=_parse_wavenumbers(wavenumbers) if wavenumbers else None,
-        pixel_size=_parse_pixel_size(pixel_size) if pixel_size else None,
-        excitation_nm=excitation,
-        variable=variable or None,
-    )
+    return read(source, **reading_from(wavenumbers, pixel_size, excitation, variable))
+
+
+def reading_from(
+    wavenumbers: str, pixel_size: str, excitation: float | None, variable: str
+) -> dict[str, Any]:
+    """Return what the flags say of a file, as keywords of `napari_deeper.read`."""
+    return {
+        "wavenumber": _parse_wavenumbers(wavenumbers) if wavenumbers else None,
+        "pixel_size": _parse_pixel_size(pixel_size) if pixel_size else None,
+        "excitation_nm": excitation,
+        "variable": variable or None,
+    }
 
 
 def _parse_wavenumbers(text: str) -> Any:

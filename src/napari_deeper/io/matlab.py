@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,96 @@ from napari_deeper.spectra.errors import FileError
 _LARGEST = 2**31 - 1
 
 
+@dataclass(frozen=True)
+class MatArray:
+    """An array of numbers in a .mat file, not yet read.
+
+    Parameters
+    ----------
+    shape
+        As MATLAB counts its axes.
+    load
+        Reads it as float32.
+    """
+
+    shape: Shape
+    load: Callable[[], NDArray[np.float32]]
+
+
 def read_mat(path: Path, variable: str | None) -> Contents:
     """Read a .mat file of version 5 to 7.3."""
+    return _read_hdf5(path, variable) if _is_hdf5(path) else _read_version_5(path, variable)
+
+
+def list_arrays(path: Path) -> dict[str, MatArray]:
+    """Return the arrays of numbers in a .mat file of version 5 to 7.3, having read none.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or of another kind, naming it.
+    """
+    if not path.is_file():
+        raise FileError(f"{path} does not exist. Check the name and the folder.")
+    try:
+        return _hdf5_arrays(path) if _is_hdf5(path) else _version_5_arrays(path)
+    except FileError as error:
+        raise FileError(f"{path.name}: {error}") from error
+    except Exception as error:  # parsers raise anything on damaged input
+        raise FileError(f"{path.name} cannot be read ({error}): it is damaged.") from error
+
+
+def _is_hdf5(path: Path) -> bool:
     with path.open("rb") as stream:
         start = stream.read(128)
     if start.startswith((b"MATLAB 7.3", b"\x89HDF")):
-        return _read_hdf5(path, variable)
+        return True
     if len(start) < 128 or start[126:] not in (b"IM", b"MI"):
         raise FileError(
             "it is no MATLAB file of version 5 to 7.3, or its beginning is damaged. Save it in "
             "MATLAB with the option '-v7'."
         )
-    return _read_version_5(path, variable)
+    return False
+
+
+def _version_5_arrays(path: Path) -> dict[str, MatArray]:
+    def loader(entry: Variable) -> Callable[[], NDArray[np.float32]]:
+        return lambda: np.asarray(entry.load(), dtype=np.float32)
+
+    found = list_variables(path)
+    return {k: MatArray(v.shape, loader(v)) for k, v in found.items() if v.kind == "numeric"}
+
+
+def _hdf5_arrays(path: Path) -> dict[str, MatArray]:
+    h5py = _import_h5py()
+
+    def loader(name: str, shape: Shape) -> Callable[[], NDArray[np.float32]]:
+        def load() -> NDArray[np.float32]:
+            check_memory(shape, 4)
+            with h5py.File(path, "r") as file:
+                values: NDArray[np.float32] = file[name].astype(np.float32)[...].transpose()
+                return values
+
+        return load
+
+    with h5py.File(path, "r") as file:
+        shapes = {
+            name: tuple(reversed(node.shape))
+            for name, node in file.items()
+            if isinstance(node, h5py.Dataset) and node.dtype.kind in "biuf"
+        }
+    return {name: MatArray(shape, loader(name, shape)) for name, shape in shapes.items()}
+
+
+def _import_h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise FileError(
+            "MATLAB 7.3 files need h5py. Install it: pip install 'napari-deeper[formats]' "
+            "(or save in MATLAB with the option '-v7')."
+        ) from error
+    return h5py
 
 
 def _read_version_5(path: Path, variable: str | None) -> Contents:
@@ -86,14 +165,7 @@ def _plain_contents(
 
 
 def _read_hdf5(path: Path, variable: str | None) -> Contents:
-    try:
-        import h5py
-    except ImportError as error:
-        raise FileError(
-            "MATLAB 7.3 files need h5py. Install it: pip install 'napari-deeper[formats]' "
-            "(or save in MATLAB with the option '-v7')."
-        ) from error
-
+    h5py = _import_h5py()
     with h5py.File(path, "r") as file:
         arrays = {
             name: node

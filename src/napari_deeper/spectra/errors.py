@@ -25,5 +25,9 @@ class CheckpointError(DeeperError):
     """A weights file does not hold the network that it should."""
 
 
+class TrainingError(DeeperError):
+    """A training run cannot start or go on."""
+
+
 class Cancelled(Exception):  # noqa: N818 - a request of the user's, not an error
     """The user cancelled the run."""

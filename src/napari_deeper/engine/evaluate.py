@@ -100,6 +100,18 @@ class EvaluateParams:
             "max": 100,
         },
     ] = 1
+    n_endmembers: Annotated[
+        int,
+        {
+            "label": "Endmembers",
+            "tooltip": (
+                "Components to find on the reference, into whose classes every result's pixels are "
+                "sorted (published: 4 or 5); 0: do not classify"
+            ),
+            "min": 0,
+            "max": 20,
+        },
+    ] = 5
     noiseless: Annotated[
         bool,
         {
@@ -173,10 +185,10 @@ def evaluate(
     progress = progress or Progress()
     plan = _make_plan(reference, p, measured, results)
     progress.update(0.0, "Evaluating")
-    book = Book(plan.reference, plan.case, p.noiseless)
+    book = Book(plan.reference, plan.case, p.noiseless, p.n_endmembers)
     for i, seed in enumerate(plan.seeds):
         part = progress.part(i / len(plan.seeds), (i + 1) / len(plan.seeds))
-        for result in _run(plan, p, seed, part):
+        for result in _run(plan, p, seed, part, book):
             book.enter(result, seed if plan.adds_noise else -1)
     progress.update(1.0, "Evaluated")
     return book.close(p.seed, plan.notes)
@@ -287,12 +299,16 @@ def _fitted(
     mean, target = float(cube.intensity.mean()), float(reference.intensity.mean())
     if mean <= 0 or target <= 0:
         raise CubeError(f"The scale of {name} cannot be matched: a mean intensity is not positive.")
-    return dataclasses.replace(cube, intensity=cube.intensity * np.float32(target / mean))
+    factor = np.float32(target / mean)
+    sure = None if cube.uncertainty is None else cube.uncertainty * factor
+    return dataclasses.replace(cube, intensity=cube.intensity * factor, uncertainty=sure)
 
 
-def _run(plan: _Plan, p: EvaluateParams, seed: int, progress: Progress) -> Iterator[Result]:
+def _run(
+    plan: _Plan, p: EvaluateParams, seed: int, progress: Progress, book: Book
+) -> Iterator[Result]:
     for name, cube in plan.results.items():
-        yield Result(name, "method", "given", cube.intensity, 0.0)
+        yield Result(name, "method", "given", cube.intensity, 0.0, cube.uncertainty, cube.flagged)
     if not plan.methods:
         return
     source = plan.measured
@@ -306,4 +322,5 @@ def _run(plan: _Plan, p: EvaluateParams, seed: int, progress: Progress) -> Itera
         yield Result("input", "input", "", source.intensity, 0.0)
     yield from run_methods(source, plan.methods, plan.task, progress.part(0.0, 0.6))
     target = plan.reference.intensity
-    yield from run_comparators(source, target, plan.task, progress.part(0.6, 1.0))
+    accuracy = book.accuracy_of if book.classes else None
+    yield from run_comparators(source, target, plan.task, progress.part(0.6, 1.0), accuracy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -65,13 +65,11 @@ def paired_anova_tukey(
         return _anovas(measure, float("nan"), float("nan"), float("nan"), n)
     ratio = between / within
     epsilon = greenhouse_geisser(values)
-    p_values = [float(stats.f.sf(ratio, e * (k - 1), e * freedom)) for e in (1.0, epsilon)]
-    error = np.sqrt(within / n)
+    plain, corrected = (float(stats.f.sf(ratio, e * (k - 1), e * freedom)) for e in (1.0, epsilon))
+    error = float(np.sqrt(within / n))
     reach = float(stats.studentized_range.ppf(0.95, k, freedom)) * error
-    found = _anovas(measure, ratio, *p_values, n)
-    for i, j in combinations(range(k), 2):
-        if among is not None and not {names[i], names[j]} & set(among):
-            continue
+    found = _anovas(measure, ratio, plain, corrected, n)
+    for i, j in _pairs(names, among):
         ahead = float(means[i] - means[j])
         statistic = abs(ahead) / error
         p = float(np.clip(stats.studentized_range.sf(statistic, k, freedom), 0, 1))
@@ -82,6 +80,15 @@ def paired_anova_tukey(
             )
         )  # fmt: skip
     return found
+
+
+def _pairs(names: list[str], among: Collection[str] | None) -> Iterator[tuple[int, int]]:
+    """Yield index pairs, one of those asked for first in each."""
+    for i, j in combinations(range(len(names)), 2):
+        if among is None or names[i] in among:
+            yield i, j
+        elif names[j] in among:
+            yield j, i
 
 
 def greenhouse_geisser(values: Samples) -> float:

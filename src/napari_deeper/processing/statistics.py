@@ -103,15 +103,16 @@ def anova_dunnett(
         random_state=np.random.default_rng(seed),
     )
     between = each.confidence_interval(0.95)
-    rows = zip(others, each.statistic, each.pvalue, between.low, between.high, strict=True)
-    for name, statistic, p, low, high in rows:
+    statistics, p_values = np.atleast_1d(each.statistic), np.atleast_1d(each.pvalue)
+    low, high = np.atleast_1d(between.low), np.atleast_1d(between.high)
+    for i, name in enumerate(others):
         # the integral is by random sampling, which can leave a hair below 0
-        p_value = float(np.clip(p, 0, 1))
+        p_value = float(np.clip(p_values[i], 0, 1))
         ahead = float(samples[name].mean() - samples[control].mean())
         found.append(
             Comparison(
-                "Dunnett", measure, name, control, ahead, float(statistic), p_value, n,
-                float(low), float(high),
+                "Dunnett", measure, name, control, ahead, float(statistics[i]), p_value, n,
+                float(low[i]), float(high[i]),
             )
         )  # fmt: skip
     return found

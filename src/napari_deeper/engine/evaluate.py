@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
-
 from napari_deeper.engine.device import DeviceSetting
 from napari_deeper.engine.evaluation_book import Book
+from napari_deeper.engine.evaluation_pairs import fit_to_reference, pair_notes
 from napari_deeper.engine.evaluation_runs import (
     Result,
     Task,
@@ -242,7 +240,10 @@ def _make_plan(
     fresh = kind != "none" and measured is None and not only_results
     seeds = tuple(range(p.seed, p.seed + p.n_seeds)) if fresh else (p.seed,)
     case = _case(p, kind, measured is not None, only_results)
-    return _Plan(reference, measured, given, methods, task, kind, case, seeds, _notes(p, fresh))
+    notes = _notes(p, fresh)
+    if measured is not None:
+        notes += pair_notes(measured, reference, p.scale, p.phase)
+    return _Plan(reference, measured, given, methods, task, kind, case, seeds, notes)
 
 
 def _methods(p: EvaluateParams, task: Task) -> tuple[str, ...]:
@@ -284,24 +285,7 @@ def _notes(p: EvaluateParams, adds_noise: bool) -> tuple[str, ...]:
 def _fitted(
     cube: RamanCube, reference: RamanCube, scale: int, p: EvaluateParams, name: str
 ) -> RamanCube:
-    """Return a given cube, checked to fit the reference and brought to its mean if asked for."""
-    require_signal(cube)
-    wanted = (reference.shape[0] // scale, reference.shape[1] // scale, reference.shape[2])
-    if cube.shape != wanted:
-        raise CubeError(
-            f"{name} has the shape {cube.shape}; to fit the reference it must be {wanted} "
-            "(y, x, channel)."
-        )
-    if not np.allclose(cube.wavenumber, reference.wavenumber, rtol=0, atol=0.5):
-        raise CubeError(f"{name} has other wavenumbers than the reference (by over 0.5 cm-1).")
-    if not p.match_scale:
-        return cube
-    mean, target = float(cube.intensity.mean()), float(reference.intensity.mean())
-    if mean <= 0 or target <= 0:
-        raise CubeError(f"The scale of {name} cannot be matched: a mean intensity is not positive.")
-    factor = np.float32(target / mean)
-    sure = None if cube.uncertainty is None else cube.uncertainty * factor
-    return dataclasses.replace(cube, intensity=cube.intensity * factor, uncertainty=sure)
+    return fit_to_reference(cube, reference, scale, p.phase, p.match_scale, name)
 
 
 def _run(

@@ -97,7 +97,7 @@ def tune_each(
     errors: dict[str, list[tuple[str, float]]] = {name: [] for name in finishes}
     kept: dict[str, Tuned] = {}
     scores = dict.fromkeys(finishes, (float("-inf"), ""))
-    for settings, clean in _CANDIDATES[method](spectra):
+    for settings, clean in candidates(method, spectra):
         for name, finish in finishes.items():
             result = finish(clean)
             error = mse(result, target)
@@ -111,6 +111,17 @@ def tune_each(
         for name, (value, settings) in scores.items():
             found[name] = replace(found[name], best_score=value, best_score_settings=settings)
     return found
+
+
+def candidates(method: str, spectra: Spectra) -> Candidates:
+    """Yield the settings of a denoiser's grid, and what each makes of the spectra.
+
+    Parameters
+    ----------
+    method, spectra
+        As in `tune`.
+    """
+    yield from _CANDIDATES[method](spectra)
 
 
 def _leave(spectra: Spectra) -> Spectra:

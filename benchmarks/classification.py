@@ -27,6 +27,7 @@ from napari_deeper.engine.evaluation_runs import crop_to_cells, sample
 from napari_deeper.engine.super_resolve import INTERPOLATIONS
 from napari_deeper.processing import classes, tuned
 from napari_deeper.processing.interpolation import upsample
+from napari_deeper.processing.kriging import krige
 
 COLUMNS = (
     "auto",
@@ -34,6 +35,7 @@ COLUMNS = (
     "bilinear",
     "without noise",
     *("none", *tuned.DENOISERS),
+    "kriging",
     "as published",
 )
 TARGETS = ("clean", "longer")
@@ -67,6 +69,7 @@ def accuracies(
         "bilinear": judge(upsample(coarse.intensity, scale, "bilinear", PHASE)),
         "without noise": judge(upsample(ideal.intensity, scale, "bilinear", PHASE)),
     }
+    found["kriging"] = judge(krige(coarse.intensity, scale, PHASE)[0])
     for name in ("none", *tuned.DENOISERS):
         found[name] = _best(
             judge(upsample(image, scale, method, PHASE))

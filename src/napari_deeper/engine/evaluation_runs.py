@@ -16,11 +16,14 @@ from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.super_resolve import INTERPOLATIONS, SuperResolveParams, super_resolve
 from napari_deeper.processing import tuned
 from napari_deeper.processing.interpolation import skip_sample, upsample
+from napari_deeper.processing.kriging import krige
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
 
 Array = NDArray[np.float32]
+
+_HOW = dict.fromkeys(INTERPOLATIONS, "aligned") | {"kriging": "fitted to each eigenimage"}
 
 
 @dataclass(frozen=True)
@@ -169,23 +172,27 @@ def run_comparators(
             progress.update(i / len(tuned.DENOISERS), f"Tuning {name}")
             yield from _tuned(name, source, target, {name: lambda spectra: spectra}, accuracy)
         return
-    finishes = {method: _raise_to(method, source, task) for method in INTERPOLATIONS}
+    finishes = {method: _raise_to(method, source, task) for method in (*INTERPOLATIONS, "kriging")}
     for method, finish in finishes.items():
         start = time.perf_counter()
         plain = finish(source.spectra).reshape(target.shape)
         seconds = time.perf_counter() - start
         reached = accuracy(plain) if accuracy else float("nan")
-        yield Result(method, "comparator", "aligned", plain, seconds, best_accuracy=reached)
+        yield Result(method, "comparator", _HOW[method], plain, seconds, best_accuracy=reached)
     denoisers = tuned.DENOISERS if task.noisy else ("low-rank",)
     for i, name in enumerate(denoisers):
         progress.update(i / len(denoisers), f"Tuning {name} before interpolation")
-        named = {f"{name}+{method}": finish for method, finish in finishes.items()}
+        # kriging shrinks what it is given itself, so one denoiser before it, the best, will do
+        fit = {m: f for m, f in finishes.items() if m != "kriging" or name == "low-rank"}
+        named = {f"{name}+{method}": finish for method, finish in fit.items()}
         yield from _tuned(name, source, target, named, accuracy)
 
 
 def _raise_to(method: str, source: RamanCube, task: Task) -> Callable[[Array], Array]:
     def finish(spectra: Array) -> Array:
         image = spectra.reshape(source.shape)
+        if method == "kriging":
+            return krige(image, task.scale, task.phase)[0].reshape(-1, source.shape[2])
         return upsample(image, task.scale, method, task.phase).reshape(-1, source.shape[2])  # type: ignore[arg-type]
 
     return finish

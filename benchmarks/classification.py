@@ -8,6 +8,9 @@ non-negative least squares; the largest abundance gives the class. The input is 
 settings *and the interpolation* that classify best, found with the target in hand; the methods run
 with their defaults.
 
+With ``--unit`` the class is the component that most of a pixel's light comes from, not the one whose
+endmember it is most like: endmembers that are bright where they are pure no longer count for less.
+
 ``none`` interpolates what was measured. ``without noise`` is aligned bilinear interpolation of the
 noiseless samples: what leaving out pixels costs, whatever the denoiser. ``as published`` denoises with
 tuned Savitzky-Golay or PCA and then uses the corner-aligned bicubic zoom, whose shift the paper's
@@ -45,14 +48,19 @@ Score = tuple[float, float]
 
 
 def accuracies(
-    target: nd.RamanCube, noisy: nd.RamanCube, clean: nd.RamanCube, scale: int, n_endmembers: int
+    target: nd.RamanCube,
+    noisy: nd.RamanCube,
+    clean: nd.RamanCube,
+    scale: int,
+    n_endmembers: int,
+    unit_length: bool = False,
 ) -> tuple[dict[str, Score], tuple[int, ...]]:
     """Return (accuracy, balanced accuracy) by method, and the sizes of the classes.
 
     A comparator's accuracy and balanced accuracy are each the best of all its settings.
     """
     target, clean, noisy = (crop_to_cells(cube, scale) for cube in (target, clean, noisy))
-    known = classes.class_map(target.intensity, n_endmembers)
+    known = classes.class_map(target.intensity, n_endmembers, unit_length=unit_length)
     coarse, ideal = sample(noisy, scale, PHASE), sample(clean, scale, PHASE)
 
     def judge(intensity: Any) -> Score:
@@ -105,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--endmembers", type=int, nargs="+", default=[5])
     parser.add_argument("--target", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--unit", action="store_true", help="give all endmembers one length")
     parser.add_argument("--chemistry", choices=("held-out", "default"), default="held-out")
     args = parser.parse_args(arguments)
     seeds, scales, size = (args.seeds[:1], (2,), 16) if args.quick else (args.seeds, (2, 3, 4), 48)
@@ -118,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
                 for n in args.endmembers:
                     for scale in scales:
                         target = getattr(made, name)
-                        found = accuracies(target, made.noisy, made.clean, scale, n)
+                        found = accuracies(target, made.noisy, made.clean, scale, n, args.unit)
                         start = (f"{seed}", f"{dwell:g}", name, f"{scale}x", f"{n}")
                         print(_row(start, *found), flush=True)
 

@@ -25,6 +25,16 @@ def test_stripes_are_classes(target):
     assert accuracy(classify(target, found.endmembers.spectra), found.classes) == 1
 
 
+def test_the_class_is_of_the_likeness_or_of_the_light(target):
+    # between a dim and a bright endmember, half of each: the light is of the bright one
+    dim, bright = target[0, 0], 10 * target[0, 19]
+    image = np.stack([dim, bright, 0.6 * dim + 0.4 * bright])[None]
+    alike, light = class_map(image, 2), class_map(image, 2, unit_length=True)
+    assert alike.classes[2] == alike.classes[0] != alike.classes[1]
+    assert light.classes[2] == light.classes[1] != light.classes[0]
+    np.testing.assert_allclose(np.linalg.norm(light.endmembers.spectra, axis=1), 1, rtol=1e-5)
+
+
 def test_fewer_endmembers_where_there_are_no_more(target):
     assert class_map(target, 5).n_classes == 3
     with pytest.raises(CubeError, match="2 independent"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,9 @@ def classify(spectra: NDArray[np.floating], endmembers: NDArray[np.floating]) ->
     return np.asarray(unmix(spectra, endmembers).argmax(axis=-1).ravel())
 
 
-def class_map(target: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> ClassMap:
+def class_map(
+    target: NDArray[np.floating], n_endmembers: int, seed: int = 0, *, unit_length: bool = False
+) -> ClassMap:
     """Find endmembers on a target, and its classes; fewer endmembers where it holds no more.
 
     Parameters
@@ -65,6 +67,9 @@ def class_map(target: NDArray[np.floating], n_endmembers: int, seed: int = 0) ->
         At most how many, at least 2; the paper took 4 or 5.
     seed
         Of the search.
+    unit_length
+        Give all endmembers one length, so that the class is the component that most of a pixel's light
+        comes from; else they stay as bright as found, and it is the one that the pixel is most like.
 
     Raises
     ------
@@ -87,6 +92,9 @@ def class_map(target: NDArray[np.floating], n_endmembers: int, seed: int = 0) ->
             if not np.isfinite(spectra).all() or n == 2:
                 raise
         else:
+            if unit_length:
+                lengths = np.linalg.norm(found.spectra, axis=1, keepdims=True)
+                found = replace(found, spectra=found.spectra / lengths)
             return ClassMap(found, classify(spectra, found.spectra))
     raise CubeError("The target holds one pixel or channel: there are no classes in it.")
 

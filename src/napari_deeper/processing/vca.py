@@ -17,6 +17,8 @@ MIN_CONDITION = 1e-6
 # A pixel this much darker than the mean along the mean spectrum has a direction made of noise, and
 # the projective division would make it the farthest of all.
 _DARK = 1e-2
+# Enough pixels, evenly spread, to tell which draw explains a map best.
+_MOST_JUDGED = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class Endmembers:
     pixels
         (endmember,) index of those pixels among the spectra searched.
     residual
-        Root mean square of what the map's non-negative mixtures of them leave over.
+        Root mean square of what the map's non-negative mixtures of them leave over (of a large map, in
+        4096 of its pixels).
     """
 
     spectra: NDArray[np.float32]
@@ -106,11 +109,13 @@ def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Endm
 class _View:
     """The spectra as the analysis sees them.
 
-    ``seen`` (pixel, channel) is projected, ``coordinates`` (pixel, endmember) is what corners are
-    looked for in, among the ``usable`` pixels.
+    The projected spectra are ``principal @ directions.T + offset``; corners are looked for in the
+    ``coordinates`` (pixel, endmember) of the ``usable`` pixels.
     """
 
-    seen: Array
+    principal: Array
+    directions: Array
+    offset: Array
     coordinates: Array
     usable: NDArray[np.bool_]
 
@@ -131,12 +136,14 @@ def _find_corners(view: _View, rng: np.random.Generator) -> NDArray[np.intp]:
 
 
 def _take(data: Array, view: _View, pixels: NDArray[np.intp]) -> Endmembers:
-    found = view.seen[pixels]
+    found = view.principal[pixels] @ view.directions.T + view.offset
     if not conditioning(found) > MIN_CONDITION:
         raise CubeError(
             f"The map does not hold {len(pixels)} independent spectra: ask for fewer endmembers."
         )
-    left = data - unmix(data, found).astype(np.float64) @ found
+    n_judged = min(len(data), _MOST_JUDGED)
+    judged = data[np.linspace(0, len(data) - 1, n_judged).astype(np.intp)]
+    left = judged - unmix(judged, found).astype(np.float64) @ found
     return Endmembers(found.astype(np.float32), pixels, float(np.sqrt(np.mean(left**2))))
 
 
@@ -177,17 +184,17 @@ def _project(data: Array, n: int) -> _View:
     principal = (data - mean) @ directions
     if _snr(data, mean, principal) < 15 + 10 * np.log10(n):
         principal = principal[:, : n - 1]
-        seen = principal @ directions[:, : n - 1].T + mean
         # one more coordinate, the same for all and as large as the largest, keeps them apart from 0
         radius = np.sqrt(np.max(np.sum(principal**2, axis=1))) or 1.0
         coordinates = np.column_stack([principal, np.full(len(data), radius)])
-        return _View(seen, coordinates, np.ones(len(data), dtype=bool))
+        everywhere = np.ones(len(data), dtype=bool)
+        return _View(principal, directions[:, : n - 1], mean, coordinates, everywhere)
     directions = _directions(data, n)
     principal = data @ directions
     along_mean = principal @ principal.mean(axis=0)
     usable = along_mean > _DARK * along_mean.mean()
     coordinates = principal / np.where(usable, along_mean, 1.0)[:, None]
-    return _View(principal @ directions.T, coordinates, usable)
+    return _View(principal, directions, np.zeros_like(mean), coordinates, usable)
 
 
 def _directions(data: Array, n: int) -> Array:

@@ -18,6 +18,7 @@ from napari_deeper.engine.scores import METRICS, PUBLISHED
 from napari_deeper.processing import metrics
 from napari_deeper.processing.classes import accuracy, balanced_accuracy, class_map, classify
 from napari_deeper.processing.interpolation import skip_sample, upsample
+from napari_deeper.processing.kriging import krige
 from napari_deeper.processing.smoothing import savgol
 from napari_deeper.processing.tuned import ORDERS, WINDOWS
 from napari_deeper.spectra.errors import Cancelled, CubeError, FileError, ParameterError
@@ -220,7 +221,12 @@ def test_super_resolution_starts_from_the_sampled_pixels(clean, scale):
     assert record.case == f"{scale}x"
     assert record.seed == -1
     rivals = {r.method for r in found.records if r.role == "comparator"}
-    assert {"nearest", "bilinear", "low-rank+bilinear"} <= rivals
+    interpolations = {"nearest", "bilinear", "bicubic (comparator)", "kriging"}
+    denoised = {f"low-rank+{name.split(' ')[0]}" for name in interpolations}
+    assert rivals == interpolations | denoised
+    (kriged,) = (r for r in found.records if r.method == "kriging")
+    low = skip_sample(target, scale, 0)
+    assert kriged.mse == pytest.approx(metrics.mse(krige(low, scale, 0)[0], target), rel=1e-5)
     assert {c.control for c in found.comparisons if c.test == "Dunnett"} == {"bilinear"}
 
 
@@ -232,6 +238,8 @@ def test_noise_and_scale_together_denoise_first(clean):
     assert found.case == "2x, white 0.2"
     rivals = {r.method for r in found.records if r.role == "comparator"}
     assert "pca+bilinear" in rivals
+    assert "low-rank+kriging" in rivals
+    assert "pca+kriging" not in rivals
     assert "savgol+nearest" in rivals
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_deeper.simulate.bands import Array, Array32
 from napari_deeper.simulate.library import load_library
-from napari_deeper.simulate.random_backgrounds import add_backgrounds, shape_response
+from napari_deeper.simulate.random_backgrounds import add_backgrounds, add_continuum, shape_response
 from napari_deeper.simulate.random_parts import draw, random_bands
 from napari_deeper.simulate.windows import Windows, mixed
 
@@ -68,11 +68,13 @@ def random_training_components(
 ) -> Array32:
     """Return component spectra (n, channel) float32 of one map: all seen through the same window.
 
-    Not negative, mean square 1 each, without background. Otherwise as `random_training_spectra`.
+    Not negative, mean square 1 each. Some stand on a broad continuum of their own, as measured
+    substances do. Otherwise as `random_training_spectra`.
     """
     windows = mixed(np.asarray(wavenumber, dtype=float), 1, rng)
     regions = np.tile(_seen_regions(1, windows.n_channels, rng), (n, 1))
-    return _standard(_parts(windows.take(np.zeros(n, dtype=int)), regions, rng, library))
+    windows = windows.take(np.zeros(n, dtype=int))
+    return _standard(add_continuum(_parts(windows, regions, rng, library), windows, rng))
 
 
 def _some(n: int, axis: Array, rng: np.random.Generator, library: str | None) -> Array32:

@@ -40,6 +40,17 @@ def add_backgrounds(signal: Array32, windows: Windows, rng: np.random.Generator)
     return np.asarray(out * _ripples(n, n_channels, rng), dtype=np.float32)
 
 
+def add_continuum(parts: Array32, windows: Windows, rng: np.random.Generator) -> Array32:
+    """Return components (n, channel), half of them on a broad continuum, not negative."""
+    n = len(parts)
+    curve = _curves(windows, rng)
+    curve -= curve.min(axis=1, keepdims=True)
+    level = np.sqrt((parts**2).mean(axis=1, keepdims=True))
+    share = np.exp(rng.uniform(np.log(0.03), np.log(2.0), (n, 1))) * (rng.random((n, 1)) < 0.5)
+    floor = share * (0.7 * curve + rng.gamma(0.5, 1.0, (n, 1)))
+    return np.asarray(parts + level * floor, dtype=np.float32)
+
+
 def _curves(windows: Windows, rng: np.random.Generator) -> Array:
     """Return curves (n, channel), mean square 1: polynomial, steeply falling, bumpy, or a sum."""
     n, n_channels = windows.low.size, windows.n_channels

@@ -143,6 +143,14 @@ def test_pixels_are_classified_by_the_endmembers_of_the_reference(clean):
     assert 1 / 3 < record.accuracy < 1
 
 
+def test_classes_by_light_are_others(clean):
+    found = nd.evaluate(clean, methods="savgol", level=0.3, class_by="light", noiseless=True)
+    by_light = class_map(clean.intensity, 5, unit_length=True)
+    assert found.class_sizes == tuple(sorted(np.bincount(by_light.classes), reverse=True))
+    alike = class_map(clean.intensity, 5)
+    assert found.class_sizes != tuple(sorted(np.bincount(alike.classes), reverse=True))
+
+
 def test_the_best_accuracy_is_that_of_the_whole_grid(clean):
     found = nd.evaluate(clean, methods="wavelet", level=0.3, seed=2, noiseless=True)
     noisy = add_noise(clean, "white", 0.3, 2).spectra
@@ -271,6 +279,7 @@ def test_a_finished_result_is_judged_alone(clean):
         ({"noise": "none"}, ParameterError, "nothing to do"),
         ({"noise": "pink"}, ParameterError, "one of"),
         ({"level": 0.0}, ParameterError, "level"),
+        ({"class_by": "taste"}, ParameterError, "one of"),
         ({"scale": 2, "phase": 2}, ParameterError, "phase is 2"),
     ],
 )

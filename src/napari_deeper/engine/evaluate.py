@@ -27,6 +27,7 @@ from napari_deeper.spectra.progress import Progress
 
 NOISES = ("auto", "white", "poisson", "none")
 SCALES = (1, 2, 3, 4)
+CLASS_RULES = ("likeness", "light")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,17 @@ class EvaluateParams:
             "max": 20,
         },
     ] = 5
+    class_by: Annotated[
+        str,
+        {
+            "label": "Class by",
+            "tooltip": (
+                "A pixel's class is the component it is most like (endmembers as bright as found), or "
+                "that most of its light comes from (endmembers of one length)"
+            ),
+            "choices": CLASS_RULES,
+        },
+    ] = "likeness"
     noiseless: Annotated[
         bool,
         {
@@ -183,7 +195,8 @@ def evaluate(
     progress = progress or Progress()
     plan = _make_plan(reference, p, measured, results)
     progress.update(0.0, "Evaluating")
-    book = Book(plan.reference, plan.case, p.noiseless, p.n_endmembers)
+    by_light = p.class_by == "light"
+    book = Book(plan.reference, plan.case, p.noiseless, p.n_endmembers, by_light)
     for i, seed in enumerate(plan.seeds):
         part = progress.part(i / len(plan.seeds), (i + 1) / len(plan.seeds))
         for result in _run(plan, p, seed, part, book):

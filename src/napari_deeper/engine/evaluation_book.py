@@ -40,12 +40,15 @@ class Book:
         The reference holds no noise of its own.
     n_endmembers
         For the classes of the reference; under two, pixels are not classified.
+    by_light
+        Whether a class is what most of a pixel's light comes from, rather than what it is most like.
     """
 
     reference: RamanCube
     case: str
     noiseless: bool
     n_endmembers: int = 0
+    by_light: bool = False
     records: list[EvaluationRecord] = field(default_factory=list)
     pixels: dict[str, list[dict[str, Samples]]] = field(default_factory=dict)
 
@@ -58,7 +61,9 @@ class Book:
         if self.n_endmembers > 1:
             # a map with nothing in it to tell apart is judged without classes
             with suppress(CubeError):
-                self.classes = class_map(self.reference.intensity, self.n_endmembers)
+                self.classes = class_map(
+                    self.reference.intensity, self.n_endmembers, unit_length=self.by_light
+                )
 
     def accuracy_of(self, intensity: Array) -> float:
         """Return the part of the pixels that keep the reference's class; NaN without classes."""

@@ -47,7 +47,7 @@ class EvaluationRecord:
     seed
         Of the noise; -1 where none was added.
     seconds
-        Taken by the method; for a comparator by its whole grid.
+        Taken by the method; for a comparator by its whole grid, shared among its interpolations.
     excess_mse, mse, psnr, ssim, spectral_angle
         As in `processing.metrics`; the data range is the target's maximum. The angle is the mean
         over pixels, in radians. ``ssim`` is NaN for maps under three pixels along a side.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import signal
@@ -21,6 +22,8 @@ from napari_deeper.cli import app, commands
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.spectra.errors import Cancelled
+
+_QUICK = {"denoise": "savgol", "super-resolve": "bilinear"}
 
 
 def run(*arguments: object) -> Result:
@@ -255,6 +258,56 @@ def test_info_as_json(cube_path: Path, small_cube: nd.RamanCube) -> None:
     # Bands up to 100 high over noise of 4.
     assert 5 < facts["snr"] < 30
     assert facts["provenance"][0]["verb"] == "read"
+
+
+def test_info_tells_of_uncertainty_and_flags(tmp_path: Path, small_cube: nd.RamanCube) -> None:
+    plain_path = nd.write(small_cube, tmp_path / "plain.npz")
+    facts = json.loads(run("info", plain_path, "--json").stdout)
+    assert facts["uncertainty"] is None
+    assert facts["n_flagged"] is None
+    assert "not stated" in run("info", plain_path).stdout
+    path = nd.write(with_trust(small_cube), tmp_path / "sure.npz")
+    facts = json.loads(run("info", path, "--json").stdout)
+    assert facts["n_flagged"] == 2
+    assert facts["uncertainty"]["median"] == 3
+    heights = small_cube.spectra.max(axis=1) - np.median(small_cube.spectra, axis=1)
+    assert facts["uncertainty"]["median_over_highest_band"] == pytest.approx(
+        np.median(3 / heights), rel=1e-4
+    )
+    shown = run("info", path).stdout
+    assert "one sigma of each value; median 3" in shown
+    assert "2 of 63 pixels" in shown
+
+
+def with_trust(cube: nd.RamanCube) -> nd.RamanCube:
+    flagged = np.zeros(cube.shape[:2], bool)
+    flagged[0, :2] = True
+    return dataclasses.replace(
+        cube, uncertainty=np.full(cube.shape, 3.0, np.float32), flagged=flagged
+    )
+
+
+@pytest.mark.parametrize("verb", ["denoise", "super-resolve"])
+def test_a_run_ends_with_how_sure_its_result_is(
+    tmp_path: Path, cube_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    name = verb.replace("-", "_")
+    made = with_trust(getattr(nd, name)(nd.read(cube_path), method=_QUICK[verb]))
+    monkeypatch.setattr(commands, name, lambda *_, **__: made)
+    told = run(verb, cube_path, tmp_path / "out.npz").stdout
+    assert "- Median uncertainty (one sigma): 3," in told
+    assert f"- 2 of {made.shape[0] * made.shape[1]} pixels are flagged" in told
+    np.testing.assert_array_equal(nd.read(tmp_path / "out.npz").flagged, made.flagged)
+    assert run(verb, cube_path, tmp_path / "quiet.npz", "--quiet").stdout == ""
+
+
+def test_convert_carries_uncertainty_and_flags(tmp_path: Path, small_cube: nd.RamanCube) -> None:
+    sure = with_trust(small_cube)
+    result = run("convert", nd.write(sure, tmp_path / "a.mat"), tmp_path / "b.zarr")
+    assert result.exit_code == 0, result.output
+    back = nd.read(tmp_path / "b.zarr")
+    np.testing.assert_array_equal(back.uncertainty, sure.uncertainty)
+    np.testing.assert_array_equal(back.flagged, sure.flagged)
 
 
 def test_info_counts_what_is_missing(tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
 from napari_deeper import DenoiseParams, RamanCube, SuperResolveParams, denoise, super_resolve
-from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.layers import FLAGGED, add_cube, cube_from_layer
+from napari_deeper.plugin.trust_maps import trust_layer
+from napari_deeper.plugin.widgets import enhance as enhance_module
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.workspace import open_docks
 
@@ -184,3 +189,57 @@ def test_the_workspace_opens_both_docks_once(make_napari_viewer, qtbot):
     assert sorted(name.split(" ")[0] for name in docks) == ["Enhance", "Spectra"]
     first = open_docks(viewer)
     assert open_docks(viewer) == first
+
+
+def with_trust(results: list[RamanCube]) -> list[RamanCube]:
+    """Return results with made-up uncertainty and three flagged pixels in the first."""
+    first, *rest = results
+    flagged = np.zeros(first.shape[:2], bool)
+    flagged[2, 1:4] = True
+    sigma = np.full(first.shape, 2.5, np.float32)
+    return [dataclasses.replace(first, uncertainty=sigma, flagged=flagged), *rest]
+
+
+def test_the_end_of_a_run_tells_of_trust_and_offers_the_flags(
+    window, small_cube, qtbot, monkeypatch
+):
+    viewer, enhance = window
+    run_plainly = enhance_module.enhance
+    monkeypatch.setattr(enhance_module, "enhance", lambda *a: with_trust(run_plainly(*a)))
+    add_cube(viewer, small_cube)
+    choose(enhance, denoise="low-rank")
+    assert not enhance.flags_button.isEnabled()
+    run(enhance, qtbot)
+    told = enhance.foot.message.text()
+    assert "3 of 63 pixels are flagged" in told
+    assert "Median uncertainty (one sigma): 2.5," in told
+    qtbot.mouseClick(enhance.flags_button, Qt.MouseButton.LeftButton)
+    result = viewer.layers[1]
+    labels = trust_layer(viewer, result, FLAGGED)
+    assert labels.data.sum() == 3
+    np.testing.assert_array_equal(labels.scale, result.scale[1:])
+    viewer.layers.remove(result)
+    assert labels not in viewer.layers
+    assert not enhance.flags_button.isEnabled()
+
+
+def test_results_without_flags_offer_nothing(window, small_cube, qtbot):
+    viewer, enhance = window
+    add_cube(viewer, small_cube)
+    choose(enhance, denoise="savgol")
+    run(enhance, qtbot)
+    assert viewer.layers[1].metadata.get(FLAGGED) is None
+    assert "flagged" not in enhance.foot.message.text()
+    assert not enhance.flags_button.isEnabled()
+
+
+def test_the_dock_keeps_no_layer_that_is_gone(window, small_cube, qtbot):
+    viewer, enhance = window
+    held = weakref.ref(add_cube(viewer, small_cube))
+    choose(enhance, denoise="savgol")
+    run(enhance, qtbot)
+    viewer.layers.clear()
+    enhance.refresh()
+    qtbot.wait(50)
+    gc.collect()
+    assert held() is None

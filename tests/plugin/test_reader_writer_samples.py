@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
 from npe2 import PluginManifest
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
 
 from napari_deeper import read, write
+from napari_deeper.io import sample
 from napari_deeper.plugin.layers import cube_from_layer, layer_tuple
 from napari_deeper.plugin.reader import get_reader
 from napari_deeper.plugin.writer import write_layer
-from napari_deeper.spectra.errors import CubeError, DeeperError
+from napari_deeper.spectra.errors import CubeError, DeeperError, FileError
 
 
 def test_the_manifest_names_only_what_exists():
     manifest = PluginManifest.from_distribution("napari-deeper")
     manifest.validate_imports()
     titles = {widget.display_name for widget in manifest.contributions.widgets}
-    assert titles == {"Workspace", "Enhance", "Spectra"}
+    assert titles == {"Workspace", "Enhance", "Spectra", "Evaluate"}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])
@@ -75,6 +80,65 @@ def test_the_samples_are_one_field_at_two_exposures(make_napari_viewer):
     np.testing.assert_array_equal(low.wavenumber, high.wavenumber)
     assert low.pixel_size == high.pixel_size is not None
     assert "imulated" in low.name
+
+
+def test_the_window_lives_while_a_sample_is_downloaded(
+    make_napari_viewer, small_cube, tmp_path, monkeypatch, qtbot
+):
+    viewer = make_napari_viewer()
+    path = write(small_cube, tmp_path / "cell.npz")
+    threads = []
+
+    def slowly(progress):
+        for i in range(40):
+            progress.update(i / 40, "Downloading")
+            time.sleep(0.01)
+        threads.append(threading.current_thread())
+        return path
+
+    monkeypatch.setattr(sample, "fetch_thp1", slowly)
+    ticks = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(1))
+    timer.start(10)
+    (layer,) = viewer.open_sample("napari-deeper", "thp1_cell")
+    timer.stop()
+    assert threads[0] is not threading.main_thread()
+    assert len(ticks) > 5
+    np.testing.assert_array_equal(cube_from_layer(layer).intensity, small_cube.intensity)
+    assert not [t for t in threading.enumerate() if t.name == "napari-deeper"]
+
+
+def test_a_download_can_be_cancelled_and_may_fail(make_napari_viewer, monkeypatch, qtbot):
+    viewer = make_napari_viewer()
+
+    def endless(progress):
+        while True:
+            progress.update(0.5, "Downloading")
+            time.sleep(0.01)
+
+    def press_cancel():
+        (dialog,) = [
+            w
+            for w in QApplication.topLevelWidgets()
+            if isinstance(w, QProgressDialog) and w.isVisible()
+        ]
+        (button,) = dialog.findChildren(QPushButton)
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    monkeypatch.setattr(sample, "fetch_thp1", endless)
+    QTimer.singleShot(700, press_cancel)
+    with pytest.raises(FileError, match="cancelled"):
+        viewer.open_sample("napari-deeper", "thp1_cell")
+    assert not [t for t in threading.enumerate() if t.name == "napari-deeper"]
+
+    def offline(progress):
+        raise FileError("is this computer online?")
+
+    monkeypatch.setattr(sample, "fetch_thp1", offline)
+    with pytest.raises(FileError, match="online"):
+        viewer.open_sample("napari-deeper", "thp1_cell")
+    assert len(viewer.layers) == 0
 
 
 def test_opening_loads_neither_torch_nor_qt(small_cube, tmp_path):

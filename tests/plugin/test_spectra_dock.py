@@ -262,15 +262,37 @@ def test_heatmaps_go_with_their_cubes(window, small_cube, qtbot):
     assert spectra.curves() == []
 
 
-def test_long_names_keep_their_marker_and_their_end_in_the_legend(window, small_cube, qtbot):
+def test_long_names_are_shortened_in_their_middle_and_told_in_full(window, small_cube, qtbot):
     viewer, spectra = window
     layer = add(viewer, qtbot, small_cube)
-    layer.name = "a cell with a very long name from the instrument · denoised (savgol)"
+    layer.name = "a cell with a very long name from the instrument, which goes on and on for ever"
+    add(viewer, qtbot, small_cube).name = f"{layer.name} · denoised (savgol)"
     spectra.pin((4.0, -1.0))
     spectra.pin((5.0, -1.0), add=True)
-    for number, name in enumerate(spectra.plot.legend_names(), start=1):
-        assert name.startswith(f"{number}: …")
-        assert name.endswith("denoised (savgol)")
+    qtbot.wait(50)
+    legend = spectra.plot.legend
+    shown = legend.shown()
+    assert [name[:2] for name in shown] == ["1:", "1:", "2:", "2:"]
+    assert "…" in shown[0]
+    assert shown[1].endswith("denoised (savgol)")
+    assert len(shown[1]) < len(legend.names()[1])
+    assert legend.full_text(1) == f"1: {layer.name} · denoised (savgol)"
+
+
+def test_a_legend_of_many_curves_stays_two_rows_above_the_plot(window, small_cube, qtbot):
+    viewer, spectra = window
+    add(viewer, qtbot, small_cube)
+    spectra.pin((4.0, -1.0))
+    low = spectra.plot.legend.height()
+    for i in range(24):
+        spectra.pin((3.5 + 0.1 * i, -1.0), add=True)
+    qtbot.wait(50)
+    legend = spectra.plot.legend
+    assert legend.height() == 2 * low
+    assert legend.geometry().bottom() <= spectra.plot._plot.geometry().top()
+    n_named = len(legend.shown()) - 1
+    assert legend.shown()[-1] == f"and {25 - n_named} more"
+    assert legend.full_text(n_named).splitlines() == legend.names()[n_named:]
 
 
 def test_a_click_outside_every_cube_says_so(window, small_cube, qtbot):

@@ -37,6 +37,7 @@ from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.trust import trust_sentences
 
 Verb = Callable[[RamanCube, Any, Progress], RamanCube]
 
@@ -112,7 +113,7 @@ def _finish(cube: RamanCube, target: Path, force: bool, quiet: bool) -> None:
     if quiet:
         return
     typer.echo(f"Wrote {target}: {cube}")
-    for note in cube.provenance[-1].notes:
+    for note in (*cube.provenance[-1].notes, *trust_sentences(cube)):
         typer.echo(f"- {note}")
 
 

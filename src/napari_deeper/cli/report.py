@@ -9,6 +9,7 @@ import numpy as np
 from napari_deeper.processing.noise import snr_per_pixel
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import Intensity, RamanCube
+from napari_deeper.spectra.trust import trust_of
 
 _MOST_SPECTRA = 4096  # enough for a median, and quick on a large map
 
@@ -16,6 +17,7 @@ _MOST_SPECTRA = 4096  # enough for a median, and quick on a large map
 def describe_cube(cube: RamanCube) -> dict[str, Any]:
     """Return the facts as JSON types; None stands for what is unknown."""
     finite = np.isfinite(cube.spectra)
+    trust = trust_of(cube)
     return {
         "name": cube.name,
         "shape": list(cube.shape),
@@ -28,6 +30,10 @@ def describe_cube(cube: RamanCube) -> dict[str, Any]:
         "n_values_not_finite": int((~finite).sum()),
         "n_spectra_not_finite": int((~finite.all(axis=1)).sum()),
         "snr": _median_snr(cube.spectra[finite.all(axis=1)]),
+        "uncertainty": None
+        if cube.uncertainty is None
+        else {"median": trust.sigma, "median_over_highest_band": trust.relative},
+        "n_flagged": trust.n_flagged,
         "provenance": [step.to_json() for step in cube.provenance],
         "metadata": dict(cube.metadata),
     }
@@ -73,8 +79,10 @@ def format_report(facts: dict[str, Any]) -> str:
         ("intensity", _range(values)),
         ("missing", _missing(facts)),
         ("SNR", _snr(facts["snr"])),
+        ("uncertainty", _uncertainty(facts["uncertainty"])),
+        ("flagged", _flagged(facts["n_flagged"], y * x)),
     ]
-    lines = [facts["name"], *(f"  {label:<11}{text}" for label, text in rows), "  history"]
+    lines = [facts["name"], *(f"  {label:<13}{text}" for label, text in rows), "  history"]
     for number, step in enumerate(facts["provenance"], 1):
         stated = {key: value for key, value in step["params"].items() if value not in ("", None)}
         settings = ", ".join(f"{key}={value}" for key, value in stated.items())
@@ -116,3 +124,21 @@ def _snr(snr: float | None) -> str:
     if snr is None:
         return "cannot be estimated"
     return f"about {snr:.3g} (median over pixels: highest band over noise)"
+
+
+def _uncertainty(known: dict[str, float | None] | None) -> str:
+    if known is None:
+        return "not stated"
+    if known["median"] is None:
+        return "stated, but not finite anywhere"
+    share = known["median_over_highest_band"]
+    of_band = "" if share is None else f", {100 * share:.2g} % of the height of the highest band"
+    return f"one sigma of each value; median {known['median']:.3g}{of_band}"
+
+
+def _flagged(n_flagged: int | None, n_pixels: int) -> str:
+    if n_flagged is None:
+        return "not checked"
+    if n_flagged == 0:
+        return f"none of {n_pixels} pixels"
+    return f"{n_flagged} of {n_pixels} pixels: what was removed there does not look like noise"

@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, FileError
 
 Shape = tuple[int, ...]
@@ -21,6 +22,9 @@ _CM_NAMES = (
 )  # fmt: skip
 _NM_NAMES = ("wavelength", "wavelengths", "lambda", "wl", "nm")
 _UNKNOWN_MEMORY = 64 * 2**30
+
+# The fields of a cube that say how far its intensities can be trusted; arrays of these names.
+TRUST = ("uncertainty", "flagged")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Contents:
         What the user should know about how the file was read, one sentence each.
     remark
         Said to the user if the file states no usable axis: what was found in its place.
+    trust
+        What the file holds of `TRUST`: ``"uncertainty"`` (y, x, channel) and ``"flagged"`` (y, x).
     """
 
     intensity: NDArray[Any]
@@ -49,6 +55,13 @@ class Contents:
     axis_unit: str = "cm-1"
     notes: tuple[str, ...] = ()
     remark: str = ""
+    trust: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def trust_arrays(cube: RamanCube) -> dict[str, NDArray[Any]]:
+    """Return what a cube has of `TRUST`, by name, to be written beside its intensities."""
+    found = {name: getattr(cube, name) for name in TRUST}
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def choose_cube(shapes: Mapping[str, Shape], variable: str | None) -> str:

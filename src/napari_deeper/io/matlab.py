@@ -1,7 +1,8 @@
 """MATLAB .mat: WITec exports, plain arrays and the published image layout (read), cubes (written).
 
 Version 7.3, which is HDF5, is read by h5py where it is installed. A cube is written as version 5
-with ``intensity`` (y, x, channel), ``wavenumber``, ``pixel_size`` and ``header`` (JSON text).
+with ``intensity`` (y, x, channel), ``wavenumber``, ``pixel_size`` and ``header`` (JSON text), and
+where the cube has them ``uncertainty`` (y, x, channel) and ``flagged`` (y, x; logical).
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.contents import (
+    TRUST,
     Contents,
     Shape,
     check_memory,
     choose_axis,
     choose_cube,
+    trust_arrays,
 )
 from napari_deeper.io.matlab5 import Variable, list_variables
 from napari_deeper.io.witec import is_witec, witec_contents
-from napari_deeper.spectra.cube import Intensity
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
 _LARGEST = 2**31 - 1
@@ -47,7 +50,8 @@ def _read_version_5(path: Path, variable: str | None) -> Contents:
     found = list_variables(path)
     if variable is None and _has_header(found):
         header = json.loads(found["header"].load())
-        return Contents(found["intensity"].load(), "mat", header)
+        trust = {name: found[name].load() for name in TRUST if name in found}
+        return Contents(found["intensity"].load(), "mat", header, trust=trust)
     structs = {
         name: value
         for name, entry in found.items()
@@ -107,17 +111,18 @@ def _read_hdf5(path: Path, variable: str | None) -> Contents:
         return _plain_contents(shapes, load, variable, "mat 7.3")
 
 
-def write_mat(intensity: Intensity, header: str, path: Path) -> None:
-    """Write intensities (y, x, channel) and the JSON of a header as MATLAB version 5."""
+def write_mat(cube: RamanCube, header: str, path: Path) -> None:
+    """Write a cube and the JSON of its header as MATLAB version 5."""
     from scipy.io import savemat
 
-    if intensity.nbytes > _LARGEST:
+    if cube.intensity.nbytes > _LARGEST:
         raise FileError("a .mat file holds at most 2 GiB per array. Write a .zarr instead.")
     fields = json.loads(header)
     content = {
-        "intensity": intensity,
+        "intensity": cube.intensity,
         "wavenumber": np.array(fields["wavenumber"]),
         "header": header,
+        **trust_arrays(cube),
     }
     if fields["pixel_size"] is not None:
         content["pixel_size"] = np.array(fields["pixel_size"])

@@ -1,7 +1,8 @@
 """NumPy's own formats: .npz with a header (read and written), foreign .npz and .npy (read).
 
-A cube in .npz is ``intensity`` (y, x, channel) float32 and ``header``, a 0-d text array with the
-JSON of `RamanCube.header`. A foreign .npz needs one array of rank 3 and, beside it, an axis under a
+A cube in .npz is ``intensity`` (y, x, channel) float32, where the cube has them ``uncertainty`` (the
+same) and ``flagged`` (y, x) bool, and ``header``, a 0-d text array with the JSON of
+`RamanCube.header`. A foreign .npz needs one array of rank 3 and, beside it, an axis under a
 usual name. Nothing is ever unpickled.
 """
 
@@ -17,8 +18,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.io.contents import Contents, Shape, check_memory, choose_axis, choose_cube
-from napari_deeper.spectra.cube import Intensity
+from napari_deeper.io.contents import (
+    TRUST,
+    Contents,
+    Shape,
+    check_memory,
+    choose_axis,
+    choose_cube,
+    trust_arrays,
+)
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
 # No stream that zlib can make is longer than 1032 times what it was made from.
@@ -31,7 +40,8 @@ def read_npz(path: Path, variable: str | None) -> Contents:
         members = {name.removesuffix(".npy"): name for name in archive.namelist()}
         if variable is None and {"intensity", "header"} <= members.keys():
             header = json.loads(str(_load(archive, members["header"])))
-            return Contents(_load(archive, members["intensity"]), "npz", header)
+            trust = {name: _load(archive, members[name]) for name in TRUST if name in members}
+            return Contents(_load(archive, members["intensity"]), "npz", header, trust=trust)
         shapes = _shapes(archive, members)
         cube = choose_cube(shapes, variable)
         axis, unit, remark = choose_axis(shapes, cube)
@@ -49,11 +59,13 @@ def read_npy(path: Path, variable: str | None) -> Contents:
         return Contents(_read_array(stream, path.stat().st_size, "array"), "npy")
 
 
-def write_npz(intensity: Intensity, header: str, path: Path) -> None:
-    """Write intensities (y, x, channel) and the JSON of a header to a .npz."""
+def write_npz(cube: RamanCube, header: str, path: Path) -> None:
+    """Write a cube and the JSON of its header to a .npz."""
+    arrays: dict[str, Any] = {"intensity": cube.intensity, "header": np.array(header)}
+    arrays |= trust_arrays(cube)
     with path.open("wb") as stream:
         # As a stream: given a path, NumPy would append a suffix to the temporary name.
-        np.savez(stream, intensity=intensity, header=np.array(header))
+        np.savez(stream, **arrays)
 
 
 def _shapes(archive: zipfile.ZipFile, members: dict[str, str]) -> dict[str, Shape]:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.io.contents import Contents
 from napari_deeper.io.matlab import read_mat
@@ -18,7 +19,13 @@ from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
-from napari_deeper.spectra.errors import AxisError, DeeperError, FileError, ParameterError
+from napari_deeper.spectra.errors import (
+    AxisError,
+    CubeError,
+    DeeperError,
+    FileError,
+    ParameterError,
+)
 from napari_deeper.spectra.provenance import Step
 
 Reader = Callable[[Path, str | None], Contents]
@@ -148,15 +155,35 @@ def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
         header["pixel_size"] = size * 2 if len(size) == 1 else size
     if given.excitation_nm is not None:
         header["excitation_nm"] = _check_excitation(given.excitation_nm)
-    intensity = contents.intensity
+    intensity, trust = contents.intensity, _checked_trust(contents)
     axis, notes = _axis(contents, given, intensity.shape)
     if axis.ndim == 1 and axis.size > 1 and (np.diff(axis) < 0).all():
         axis, intensity = axis[::-1], intensity[..., ::-1]
+        if "uncertainty" in trust:
+            trust["uncertainty"] = trust["uncertainty"][..., ::-1]
         notes = (*notes, "The axis fell; it was reversed together with the intensities.")
     header["wavenumber"] = axis
-    cube = RamanCube.from_header(intensity, header)
+    cube = RamanCube.from_header(intensity, header, **trust)
     notes = (*contents.notes, *notes, *given.notes(cube))
     return _with_history(cube, path, contents.format, notes)
+
+
+def _checked_trust(contents: Contents) -> dict[str, NDArray[Any]]:
+    """Return the uncertainty and the flags of a file, each of the type that it must be."""
+    trust = dict(contents.trust)
+    flagged = trust.get("flagged")
+    if flagged is None:
+        return trust
+    # MATLAB files hold truth values as bytes
+    is_truth = flagged.dtype == bool or (
+        flagged.dtype.kind in "iu" and np.isin(flagged, (0, 1)).all()
+    )
+    if not is_truth:
+        raise CubeError(
+            f"its array 'flagged' is of type {flagged.dtype}; it must hold one truth value (0 or 1) "
+            "for each pixel. Write the file again, or remove that array."
+        )
+    return trust | {"flagged": flagged.astype(bool)}
 
 
 def _axis(

@@ -19,10 +19,10 @@ import numpy as np
 from napari_deeper.io.matlab import write_mat
 from napari_deeper.io.numpy_files import write_npz
 from napari_deeper.io.zarr_store import is_store, write_zarr
-from napari_deeper.spectra.cube import Intensity, RamanCube
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, FileError
 
-Writer = Callable[[Intensity, str, Path], None]
+Writer = Callable[[RamanCube, str, Path], None]
 
 _WRITERS: dict[str, Writer] = {".mat": write_mat, ".npz": write_npz, ".zarr": write_zarr}
 _FOLDERS = (".zarr",)
@@ -35,7 +35,7 @@ def writable_suffixes() -> tuple[str, ...]:
 
 
 def write(cube: RamanCube, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a cube with its axis, place, history and metadata; `read` gives it back unchanged.
+    """Write a cube with its axis, place, history, metadata, uncertainty and flags; `read` gives it back unchanged.
 
     The file is written under a temporary name in the same folder and renamed when it is complete,
     so a write that fails leaves neither half a file nor harm to an existing one.
@@ -64,7 +64,7 @@ def write(cube: RamanCube, path: str | PathLike[str], *, overwrite: bool = False
     header = _header_json(cube)
     path = check_output(path, overwrite=overwrite)
     with replacing(path, overwrite=overwrite) as temporary:
-        _WRITERS[path.suffix.lower()](cube.intensity, header, temporary)
+        _WRITERS[path.suffix.lower()](cube, header, temporary)
     return path
 
 

@@ -2,6 +2,8 @@
 
 The array is (y, x, channel) float32 in chunks that hold whole spectra, each with a checksum. Every
 chunk is written, also those that are zero throughout, so that a missing one is known to be lost.
+Where the cube has them, ``uncertainty`` (the same) and ``flagged`` (y, x) bool lie beside it; the
+attributes list the arrays, so that one that was not copied is missed.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from napari_deeper.io.contents import Contents, check_memory
-from napari_deeper.spectra.cube import Intensity
+from napari_deeper.io.contents import TRUST, Contents, check_memory, trust_arrays
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
 ATTRIBUTE = "napari_deeper"
 _ARRAY = "intensity"
+_LISTED = "arrays"
 _CHUNK_BYTES = 8 * 2**20
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 
@@ -44,10 +47,19 @@ def read_zarr(path: Path, variable: str | None) -> Contents:
             f"the Zarr store has no attribute '{ATTRIBUTE}', so it is not a cube written by "
             "napari-deeper. Save the cube as .npz with an array 'wavenumber' to read it here."
         )
-    array = node.get(_ARRAY)
+    # a store of the first version lists nothing and holds the intensities alone
+    names = header.get(_LISTED, [_ARRAY])
+    trust = {name: _read_array(node, name) for name in TRUST if name in names}
+    return Contents(_read_array(node, _ARRAY), "zarr", header, trust=trust)
+
+
+def _read_array(group: Any, name: str) -> NDArray[Any]:
+    import zarr
+
+    array = group.get(name)
     if not isinstance(array, zarr.Array):
-        raise FileError(f"the Zarr store has lost its array '{_ARRAY}'. Copy it again.")
-    return Contents(_read_chunks(array), "zarr", header)
+        raise FileError(f"the Zarr store has lost its array '{name}'. Copy it again.")
+    return _read_chunks(array)
 
 
 def _read_chunks(array: Any) -> NDArray[Any]:
@@ -62,22 +74,25 @@ def _read_chunks(array: Any) -> NDArray[Any]:
     return values
 
 
-def write_zarr(intensity: Intensity, header: str, path: Path) -> None:
-    """Write intensities (y, x, channel) and the JSON of a header as a new Zarr folder."""
+def write_zarr(cube: RamanCube, header: str, path: Path) -> None:
+    """Write a cube and the JSON of its header as a new Zarr folder."""
     import zarr
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
-    group = zarr.create_group(path, zarr_format=3, attributes={ATTRIBUTE: json.loads(header)})
-    array = group.create_array(
-        _ARRAY,
-        shape=intensity.shape,
-        chunks=chunk_shape(intensity.shape),
-        dtype="float32",
-        compressors=[ZstdCodec(level=3), Crc32cCodec()],
-        dimension_names=("y", "x", "channel"),
-        config={"write_empty_chunks": True},
-    )
-    array[...] = intensity
+    arrays = {_ARRAY: cube.intensity, **trust_arrays(cube)}
+    attributes = {ATTRIBUTE: json.loads(header) | {_LISTED: list(arrays)}}
+    group = zarr.create_group(path, zarr_format=3, attributes=attributes)
+    for name, values in arrays.items():
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            chunks=chunk_shape(cube.shape)[: values.ndim],
+            dtype=values.dtype,
+            compressors=[ZstdCodec(level=3), Crc32cCodec()],
+            dimension_names=("y", "x", "channel")[: values.ndim],
+            config={"write_empty_chunks": True},
+        )
+        array[...] = values
 
 
 def chunk_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:

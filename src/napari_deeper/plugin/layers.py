@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 KEY = "napari_deeper"
+# Beside the header in a layer's metadata, as arrays of the cube's own: (y, x, channel) and (y, x).
+UNCERTAINTY, FLAGGED = "napari_deeper_uncertainty", "napari_deeper_flagged"
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -24,11 +26,16 @@ def layer_tuple(cube: RamanCube) -> LayerTuple:
     """Return ``(data (channel, y, x), attributes, "image")`` for napari, sharing the cube's memory.
 
     The channel axis gets the mean step as its scale, since napari's axes are uniform; the true
-    wavenumbers stay in the metadata and are what every dock uses.
+    wavenumbers stay in the metadata and are what every dock uses. Uncertainty and flags go with the
+    layer in its metadata, not as layers of their own.
     """
     axis = cube.wavenumber
     step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
     unit = cube.length_unit
+    metadata: dict[str, Any] = {KEY: cube.header()}
+    for key, array in ((UNCERTAINTY, cube.uncertainty), (FLAGGED, cube.flagged)):
+        if array is not None:
+            metadata[key] = array
     attributes = {
         "name": cube.name,
         "scale": (step, *cube.spacing),
@@ -37,7 +44,7 @@ def layer_tuple(cube: RamanCube) -> LayerTuple:
         "units": ("1/cm", unit, unit),
         "contrast_limits": contrast_limits(cube.intensity),
         "colormap": "viridis",
-        "metadata": {KEY: cube.header()},
+        "metadata": metadata,
     }
     return np.moveaxis(cube.intensity, 2, 0), attributes, "image"
 
@@ -97,13 +104,18 @@ def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
             f"'{name}' has shape {np.shape(data)}, but its axis has {n_channels} wavenumbers: the layer "
             "was changed since it was opened. Open it again."
         )
-    cube = RamanCube.from_header(np.moveaxis(np.asarray(data), 0, 2), header)
-    return renamed(cube, name)
-
-
-def renamed(cube: RamanCube, name: str) -> RamanCube:
-    """Return the same cube under the name that its layer has."""
-    return dataclasses.replace(cube, metadata={**cube.metadata, "name": name})
+    intensity = np.moveaxis(np.asarray(data), 0, 2)
+    uncertainty, flagged = metadata.get(UNCERTAINTY), metadata.get(FLAGGED)
+    for array in (uncertainty, flagged):
+        if array is not None and np.shape(array)[:2] != intensity.shape[:2]:
+            raise CubeError(
+                f"'{name}' has {intensity.shape[0]} x {intensity.shape[1]} pixels, but the uncertainty and "
+                f"flags that came with it have {np.shape(array)[0]} x {np.shape(array)[1]}: the layer was "
+                "changed since it was made. Make it again from the changed input."
+            )
+    # the layer may have been renamed since
+    named = {**header, "metadata": {**header.get("metadata", {}), "name": name}}
+    return RamanCube.from_header(intensity, named, uncertainty=uncertainty, flagged=flagged)
 
 
 def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) -> Image:
@@ -117,6 +129,13 @@ def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) 
     if like is not None:
         viewer.dims.current_step = step
     return layer
+
+
+def put_below_markers(layers: napari.components.LayerList) -> None:
+    """Move the layer added last under the first layer of points, which mark places on what lies below."""
+    points = [i for i, layer in enumerate(layers) if type(layer).__name__ == "Points"]
+    if points:
+        layers.move(len(layers) - 1, points[0])
 
 
 def channel_at_slider(layer: Layer, viewer: napari.Viewer) -> int:
@@ -138,10 +157,33 @@ def dwell_time(layer: Layer) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
 
 
-def spectrum_at(
-    layer: Layer, position: tuple[float, float], radius: float
-) -> NDArray[np.float32] | None:
-    """Return the mean spectrum (channel,) of a cube layer around a place, or None outside it.
+def has_uncertainty(layer: Layer) -> bool:
+    """Tell whether a cube layer knows its uncertainty."""
+    return UNCERTAINTY in layer.metadata
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a cube layer says of a place.
+
+    Parameters
+    ----------
+    intensity
+        (channel,) mean of the pixels read.
+    uncertainty
+        (channel,) mean of their uncertainties, or None. Errors of neighboring pixels of a result go
+        together, so that a mean is taken to be no more certain than its pixels are.
+    flagged
+        Whether one of the pixels is flagged.
+    """
+
+    intensity: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None = None
+    flagged: bool = False
+
+
+def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Reading | None:
+    """Return what a cube layer says around a place, or None outside it.
 
     Parameters
     ----------
@@ -150,6 +192,31 @@ def spectrum_at(
     radius
         Pixels whose centers lie within it are averaged; the pixel at the place always is.
     """
+    pixels = _pixels_at(layer, position, radius)
+    if pixels is None:
+        return None
+    y, x = pixels
+    intensity = np.asarray(layer.data[:, y, x], dtype=np.float32).mean(axis=1)
+    sigma, flagged = layer.metadata.get(UNCERTAINTY), layer.metadata.get(FLAGGED)
+    return Reading(
+        intensity,
+        None if sigma is None else sigma[y, x].mean(axis=0),
+        flagged is not None and bool(flagged[y, x].any()),
+    )
+
+
+def spectrum_at(
+    layer: Layer, position: tuple[float, float], radius: float
+) -> NDArray[np.float32] | None:
+    """Return the mean spectrum (channel,) of a cube layer around a place, as `read_at`."""
+    reading = read_at(layer, position, radius)
+    return None if reading is None else reading.intensity
+
+
+def _pixels_at(
+    layer: Layer, position: tuple[float, float], radius: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+    """Return rows and columns of the pixels around a place, or None outside the layer."""
     scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
     n_yx = np.array(layer.data.shape[-2:])
     center = (np.asarray(position) - translate) / scale
@@ -162,6 +229,4 @@ def spectrum_at(
     y, x = np.mgrid[low[0] : high[0], low[1] : high[1]]
     distance = np.hypot((y - center[0]) * scale[0], (x - center[1]) * scale[1])
     chosen = (distance <= radius) | ((y == nearest[0]) & (x == nearest[1]))
-    spectra = layer.data[:, y[chosen], x[chosen]]
-    mean: NDArray[np.float32] = np.asarray(spectra, dtype=np.float32).mean(axis=1)
-    return mean
+    return y[chosen], x[chosen]

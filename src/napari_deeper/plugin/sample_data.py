@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from napari_deeper.plugin.layers import LayerTuple, layer_tuple
 from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import Cancelled, FileError
 
 
 def simulated_low_snr() -> list[LayerTuple]:
@@ -21,11 +24,26 @@ def simulated_high_snr() -> list[LayerTuple]:
 
 
 def thp1_cell() -> list[LayerTuple]:
-    """Return the measured THP-1 cell, downloaded once and checked by its sha256."""
-    from napari_deeper.io.read import read
-    from napari_deeper.io.sample import fetch_thp1
+    """Return the measured THP-1 cell, downloaded once and checked by its sha256.
 
-    return _opened(read(fetch_thp1()))
+    Raises
+    ------
+    FileError
+        If it cannot be downloaded, or the user cancels.
+    """
+    from napari_deeper.io import sample
+    from napari_deeper.io.read import read
+
+    napari = sys.modules.get("napari")
+    if napari is None or napari.current_viewer() is None:
+        return _opened(read(sample.fetch_thp1()))
+    from napari_deeper.plugin.waiting import wait_for
+
+    try:
+        path = wait_for(sample.fetch_thp1, "Downloading the measured THP-1 cell (3.2 MB)...")
+    except Cancelled as error:
+        raise FileError("The download of the THP-1 cell was cancelled.") from error
+    return _opened(read(path))
 
 
 def _opened(cube: RamanCube) -> list[LayerTuple]:

@@ -82,7 +82,7 @@ class RamanCube:
 
     def _check_trust(self) -> None:
         if self.uncertainty is not None:
-            uncertainty = _check_intensity(self.uncertainty)
+            uncertainty = _check_intensity(self.uncertainty, "uncertainties")
             _check_shape("uncertainties", uncertainty.shape, self.shape)
             if (uncertainty < 0).any():
                 raise CubeError("The uncertainty is a standard deviation; it must not be negative.")
@@ -151,8 +151,15 @@ class RamanCube:
         }
 
     @classmethod
-    def from_header(cls, intensity: ArrayLike, header: Mapping[str, Any]) -> RamanCube:
-        """Join intensities (y, x, channel) and a `header`."""
+    def from_header(
+        cls,
+        intensity: ArrayLike,
+        header: Mapping[str, Any],
+        *,
+        uncertainty: ArrayLike | None = None,
+        flagged: ArrayLike | None = None,
+    ) -> RamanCube:
+        """Join intensities (y, x, channel), a `header`, and the uncertainty and flags where there are any."""
         size = header.get("pixel_size")
         origin = header.get("origin", (0.0, 0.0))
         return cls(
@@ -164,6 +171,8 @@ class RamanCube:
             excitation_nm=header.get("excitation_nm"),
             provenance=tuple(Step.from_json(step) for step in header.get("provenance", ())),
             metadata=header.get("metadata", {}),
+            uncertainty=uncertainty,  # type: ignore[arg-type]
+            flagged=flagged,  # type: ignore[arg-type]
         )
 
     def __repr__(self) -> str:
@@ -195,12 +204,12 @@ def require_signal(cube: RamanCube) -> None:
         )
 
 
-def _check_intensity(values: Any) -> Intensity:
+def _check_intensity(values: Any, what: str = "intensities") -> Intensity:
     array = np.asarray(values)
     if array.dtype.kind == "c":
-        raise CubeError("The intensities are complex numbers; pass their real part or magnitude.")
+        raise CubeError(f"The {what} are complex numbers; pass their real part or magnitude.")
     if array.dtype.kind not in "biuf":
-        raise CubeError(f"The intensities are of type {array.dtype}; they must be real numbers.")
+        raise CubeError(f"The {what} are of type {array.dtype}; they must be real numbers.")
     if array.ndim != 3:
         raise CubeError(
             f"A cube has three axes (y, x, channel); this array has {array.ndim}: {array.shape}. "
@@ -211,7 +220,7 @@ def _check_intensity(values: Any) -> Intensity:
     with np.errstate(over="ignore"):
         intensity = np.ascontiguousarray(array, dtype=np.float32)
     if array.dtype.itemsize > 4 and (np.isinf(intensity) & np.isfinite(array)).any():
-        raise CubeError("The intensities exceed the range of float32 (3.4e38); scale them down.")
+        raise CubeError(f"The {what} exceed the range of float32 (3.4e38); scale them down.")
     return intensity
 
 

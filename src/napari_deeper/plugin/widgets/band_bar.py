@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 
 from napari_deeper.processing.bands import PRESETS
 
 FIRST = next(band for band in PRESETS if band.center == 1450)
+TRUST = (
+    "Show how far the current cube can be trusted, as two layers over it (Alt+T):\n"
+    "the uncertainty of the band (one sigma, in the band's unit), and the flagged pixels.\n"
+    "The uncertainty of a band is the mean of its channels' uncertainties, as if their errors all went\n"
+    "together: it is never too small."
+)
 
 
 class BandBar(QWidget):
@@ -32,12 +46,14 @@ class BandBar(QWidget):
         self.every.setToolTip(
             "Heatmaps of all cube layers, those of one dwell time on one contrast; off: of the current cube only"
         )
+        self.trust = QPushButton("Show &trust")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (QLabel("Band"), self.preset, self.low, QLabel("to"), self.high):
             row.addWidget(widget)
         row.addWidget(self.heatmap)
         row.addWidget(self.every)
+        row.addWidget(self.trust)
         row.addStretch()
         self.show_band(*FIRST.limits)
         self.preset.activated.connect(self._on_preset)
@@ -60,6 +76,11 @@ class BandBar(QWidget):
         """Allow heatmaps, or not: there may be no cube."""
         self.heatmap.setEnabled(usable)
         self.every.setEnabled(usable)
+
+    def set_trust(self, known: bool, instead: str) -> None:
+        """Allow showing the trust of the current cube; `instead` is told where there is none."""
+        self.trust.setEnabled(known)
+        self.trust.setToolTip(TRUST if known else instead)
 
     def _on_preset(self, index: int) -> None:
         band = self.preset.itemData(index)

@@ -5,23 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.estimate import plan
-from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
-from napari_deeper.spectra.axis import describe
+from napari_deeper.plugin.widgets.wording import describe_cube, devices_used, in_words, repeated
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import Cancelled, DeeperError
+from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.trust import trust_sentences
 
 if TYPE_CHECKING:
     import napari
@@ -34,6 +41,7 @@ class EnhanceWidget(DockPage):
         super().__init__(napari_viewer)
         self.failure = ""  # why the last run ended without results
         self._source: Any = None
+        self._flagged: list[Any] = []  # results of the last run that have flagged pixels
         self._request: Request | None = None
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
         self._remembered = Remembered("enhance")
@@ -47,7 +55,16 @@ class EnhanceWidget(DockPage):
         self.fit.setWordWrap(True)
         self.form = EnhanceForm()
         self.form.restore(self._remembered.load())
-        self.foot = RunBar()
+        self.foot = RunBar(
+            run="Make new layers; the input stays as it is",
+            cancel="Stop within one batch; nothing is added",
+            placeholder="Results are new layers; the input stays as it is.",
+        )
+        self.flags_button = QPushButton("Show &flagged pixels")
+        self.flags_button.setToolTip(
+            "Show where what was removed does not look like noise, as layers over the results (Alt+F)"
+        )
+        self.flags_button.setEnabled(False)
         self._lay_out()
         self._connect()
         self.cube.follow_active()
@@ -73,6 +90,10 @@ class EnhanceWidget(DockPage):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll, stretch=1)
         layout.addWidget(self.foot)
+        row = QHBoxLayout()
+        row.setContentsMargins(6, 0, 6, 4)
+        row.addWidget(self.flags_button)
+        layout.addLayout(row)
         self.setMinimumWidth(280)
 
     def _connect(self) -> None:
@@ -80,10 +101,11 @@ class EnhanceWidget(DockPage):
         self.form.changed.connect(self._changed)
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
+        self.flags_button.clicked.connect(self.show_flagged)
         layers = self._viewer.layers
         self.listen(
             (layers.events.inserted, self._changed),
-            (layers.events.removed, self._changed),
+            (layers.events.removed, self._on_removed),
             (layers.events.renamed, self._changed),
             (layers.selection.events.active, self._on_active),
         )
@@ -110,6 +132,13 @@ class EnhanceWidget(DockPage):
     def _changed(self, *_: object) -> None:
         # once for many events: a run adds several layers at a time
         self._refresh_timer.start()
+
+    def _on_removed(self, *_: object) -> None:
+        # what is gone must not be kept in memory by the dock
+        self._flagged = [layer for layer in self._flagged if layer in self._viewer.layers]
+        self.flags_button.setEnabled(bool(self._flagged))
+        drop_orphans(self._viewer)
+        self._changed()
 
     def _on_active(self, *_: object) -> None:
         self.cube.follow_active()
@@ -142,6 +171,8 @@ class EnhanceWidget(DockPage):
             self.foot.show_end(self.failure, done=False)
             return
         self._source, self._request = source, request
+        self._flagged = []
+        self.flags_button.setEnabled(False)
         self._remembered.save(**self.form.to_json())
 
         def work(progress: Progress) -> list[RamanCube]:
@@ -160,8 +191,9 @@ class EnhanceWidget(DockPage):
         if error is None:
             self.foot.show_end(self._show(results or []), done=True)
         else:
-            self.failure = _in_words(error)
+            self.failure = in_words(error, "Cancelled. Nothing was added.")
             self.foot.show_end(self.failure, done=False)
+        self._source = None
         self.refresh()
 
     def _show(self, results: list[RamanCube]) -> str:
@@ -169,45 +201,22 @@ class EnhanceWidget(DockPage):
         n_results = len(self._request.steps) if self._request else 0
         # the last one added lies on top: comparators first, then the results in the order they were made
         for cube in [*results[n_results:], *results[:n_results]]:
-            add_cube(self._viewer, cube, like=self._source)
+            layer = add_cube(self._viewer, cube, like=self._source)
+            if cube.flagged is not None and cube.flagged.any():
+                self._flagged.append(layer)
+        self.flags_button.setEnabled(bool(self._flagged))
         self.cube.keep(self._source)
         n_added = len(results)
         notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
-        notes += [note for cube in results[:n_results] for note in cube.provenance[-1].notes]
+        for cube in results[:n_results]:
+            # two results may say the same with other numbers
+            about = f"{cube.provenance[-1].verb}: " if n_results > 1 else ""
+            notes += cube.provenance[-1].notes
+            notes += [about + sentence for sentence in trust_sentences(cube)]
         notes += [f"Ran on {device}." for device in devices_used(results)]
         return "\n".join(dict.fromkeys(notes))
 
-
-def describe_cube(cube: RamanCube) -> str:
-    """Return the cube in a line: size, axis, pixel size."""
-    y, x, _ = cube.shape
-    size = "pixel size unknown"
-    if cube.pixel_size:
-        dy, dx = cube.pixel_size
-        size = f"{dy:g} µm pixels" if dy == dx else f"{dy:g} x {dx:g} µm pixels"
-    return f"{y} x {x}, {describe(cube.wavenumber)}, {size}."
-
-
-def repeated(cube: RamanCube, steps: list[DenoiseParams | SuperResolveParams]) -> list[str]:
-    """Return a warning for each step that the cube has already been through."""
-    done = {step.verb for step in cube.provenance}
-    warnings = []
-    if "denoise" in done and any(isinstance(p, DenoiseParams) for p in steps):
-        warnings.append("This cube is a denoised one already.")
-    if "super-resolve" in done and any(isinstance(p, SuperResolveParams) for p in steps):
-        warnings.append("This cube is a super-resolved one already.")
-    return warnings
-
-
-def devices_used(cubes: list[RamanCube]) -> list[str]:
-    """Return where the networks of these results ran, in words."""
-    used = (step.params.get("device_used") for cube in cubes for step in cube.provenance)
-    return list(dict.fromkeys(str(device) for device in used if device))
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, Cancelled):
-        return "Cancelled. Nothing was added."
-    if isinstance(error, DeeperError):
-        return str(error)
-    return f"This should not have happened: {type(error).__name__}: {error}"
+    def show_flagged(self) -> None:
+        """Show the flagged pixels of the last results as layers over them."""
+        for layer in self._flagged:
+            show_flagged(self._viewer, layer)

@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Points
 from numpy.typing import NDArray
 
-from napari_deeper.plugin.layers import contrast_limits, dwell_time, wavenumbers
+from napari_deeper.plugin.layers import (
+    contrast_limits,
+    dwell_time,
+    put_below_markers,
+    wavenumbers,
+)
 from napari_deeper.processing.bands import band_mean
 from napari_deeper.spectra.errors import AxisError
 
@@ -81,8 +85,5 @@ class Heatmaps:
             contrast_limits=limits,
             metadata={KEY: source},
         )
-        # below the markers, and the cube stays the layer that the docks speak of
-        markers = [i for i, other in enumerate(layers) if isinstance(other, Points)]
-        if markers:
-            layers.move(len(layers) - 1, markers[0])
-        layers.selection.active = active
+        put_below_markers(layers)
+        layers.selection.active = active  # the cube stays the layer that the docks speak of

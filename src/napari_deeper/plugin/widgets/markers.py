@@ -49,8 +49,10 @@ class Markers:
         if layer is None:
             self._add(data, numbers)
             return
+        same_count = len(layer.data) == len(data)
         layer.data = data
-        layer.text = _labels(numbers)
+        if not same_count:  # the numbers take napari longer than the points themselves
+            layer.text = _labels(numbers)
         layer.selected_data = set()
 
     def _add(self, data: np.ndarray, numbers: list[str]) -> None:

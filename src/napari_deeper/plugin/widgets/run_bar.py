@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
 class Message(QPlainTextEdit):
     """What a run says: read only, to be selected and copied, of fixed height so that nothing jumps."""
 
-    def __init__(self) -> None:
+    def __init__(self, placeholder: str, height: int) -> None:
         super().__init__()
         self.setReadOnly(True)
-        self.setFixedHeight(120)
-        self.setPlaceholderText("Results are new layers; the input stays as it is.")
+        self.setFixedHeight(height)
+        self.setPlaceholderText(placeholder)
 
     def text(self) -> str:
         """Return what is shown."""
@@ -32,18 +32,28 @@ class Message(QPlainTextEdit):
 
 
 class RunBar(QWidget):
-    """The foot of a dock that runs jobs; it stays in sight whatever is unfolded above."""
+    """The foot of a dock that runs jobs; it stays in sight whatever is unfolded above.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    run, cancel
+        Tooltips of the buttons.
+    placeholder
+        Shown while nothing was run.
+    height
+        Of the message, in pixels.
+    """
+
+    def __init__(self, run: str, cancel: str, placeholder: str, height: int = 120) -> None:
         super().__init__()
         self.run_button = QPushButton("Run")
-        self.run_button.setToolTip("Make new layers; the input stays as it is")
+        self.run_button.setToolTip(run)
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop within one batch; nothing is added")
+        self.cancel_button.setToolTip(cancel)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(True)
-        self.message = Message()
+        self.message = Message(placeholder, height)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, stretch=2)
         buttons.addWidget(self.cancel_button, stretch=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,21 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 
 from napari_deeper.io.spectra_table import Column, format_spectra, write_spectra
 from napari_deeper.plugin.canvas import current_cube
-from napari_deeper.plugin.layers import KEY, cube_layers, dwell_time, spectrum_at, wavenumbers
+from napari_deeper.plugin.layers import (
+    FLAGGED,
+    KEY,
+    cube_layers,
+    dwell_time,
+    has_uncertainty,
+    read_at,
+    spectrum_at,
+    wavenumbers,
+)
+from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, follow_band, show_trust
 from napari_deeper.plugin.widgets.band_bar import BandBar
 from napari_deeper.plugin.widgets.curve_panel import CurvePanel, intensity_label, scaled
 from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.heatmap import Heatmaps
 from napari_deeper.plugin.widgets.markers import Markers, Place
 from napari_deeper.plugin.widgets.pointer import Pointer
@@ -53,6 +65,8 @@ class SpectraWidget(DockPage):
         self.band = BandBar()
         self.plot = SpectrumPlot()
         self.panel = CurvePanel()
+        self._remembered = Remembered("spectra")
+        self.panel.uncertainty.setChecked(bool(self._remembered.load().get("uncertainty", True)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
@@ -62,6 +76,7 @@ class SpectraWidget(DockPage):
         row.addWidget(self.plot, stretch=1)
         row.addWidget(self.panel)
         layout.addLayout(row, stretch=1)
+        layout.addWidget(self.panel.status)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
@@ -71,7 +86,9 @@ class SpectraWidget(DockPage):
     def _connect(self) -> None:
         self.band.band_changed.connect(self.plot.set_band)
         self.band.heatmap_changed.connect(self._update_heatmaps)
+        self.band.trust.clicked.connect(self.show_trust)
         self.plot.band_changed.connect(self._on_band)
+        self.panel.uncertainty.toggled.connect(self._remember)
         self.panel.changed.connect(self.refresh)
         self.panel.copy.clicked.connect(self.copy_spectra)
         self.panel.save.clicked.connect(self._on_save)
@@ -97,7 +114,7 @@ class SpectraWidget(DockPage):
     def pin(self, place: Place, *, add: bool = False) -> None:
         """Show the spectra of a place (y, x) in world units; `add` keeps the markers before it."""
         if not any(spectrum_at(layer, place, 0) is not None for layer in self._cubes()):
-            self.panel.status.setText("That place lies outside every cube.")
+            self.panel.status.say("That place lies outside every cube.")
             return
         self._browsed = None
         self._markers.pin(place, add=add)
@@ -150,19 +167,27 @@ class SpectraWidget(DockPage):
         places = self.places()
         for marker, place in enumerate(places):
             for i, layer in enumerate(self._cubes()):
-                spectrum = spectrum_at(layer, place, self.panel.radius.value())
-                if spectrum is None:
+                reading = read_at(layer, place, self.panel.radius.value())
+                if reading is None:
                     continue
                 name = f"{marker + 1}: {layer.name}" if len(places) > 1 else layer.name
                 color, dwell = COLORS[i % len(COLORS)], dwell_time(layer)
-                curves.append(Curve(name, wavenumbers(layer), spectrum, color, marker, dwell))
+                curves.append(
+                    Curve(
+                        name, wavenumbers(layer), reading.intensity, color, marker, dwell,
+                        reading.uncertainty, reading.flagged,
+                    )
+                )  # fmt: skip
         return curves
 
     def refresh(self, *_: object) -> None:
         """Draw what the markers, the layers and the settings now say."""
         curves = self.curves()
         how = self.panel.how(curves)
-        self.plot.set_curves([scaled(curve, how) for curve in curves])
+        shown = [scaled(curve, how) for curve in curves]
+        if not self.panel.uncertainty.isChecked():
+            shown = [dataclasses.replace(curve, uncertainty=None) for curve in shown]
+        self.plot.set_curves(shown)
         cubes = self._cubes()
         self.plot.set_hint(HINT if cubes else NO_CUBE)
         self.band.set_usable(bool(cubes))
@@ -171,6 +196,8 @@ class SpectraWidget(DockPage):
     def _label(self, curves: list[Curve], how: str) -> None:
         layer = current_cube(self._viewer)
         header = layer.metadata[KEY] if layer is not None else {}
+        known = layer is not None and (has_uncertainty(layer) or FLAGGED in layer.metadata)
+        self.band.set_trust(known, NO_TRUST)
         unit = "µm" if header.get("pixel_size") else "px"
         self.panel.radius.setSuffix(f" {unit}")
         measured_in = str(header.get("metadata", {}).get("intensity_unit", "arb. units"))
@@ -184,7 +211,9 @@ class SpectraWidget(DockPage):
         where = f"y {places[-1][0]:.2f}, x {places[-1][1]:.2f} {unit}" if places else ""
         if len(places) > 1:
             where += f"  ({len(places)} places)"
-        self.panel.show_place(where, curves)
+        last = len(places) - 1
+        flagged = [curve.name for curve in curves if curve.flagged and curve.marker == last]
+        self.panel.show_place(where, curves, flagged)
 
     def _cubes(self) -> list[Any]:
         return cube_layers(self._viewer.layers)
@@ -197,6 +226,8 @@ class SpectraWidget(DockPage):
             y, x = self.places()[curve.marker]
             name = f"{curve.name} (y {y:.3f}, x {x:.3f} {unit}, radius {radius:g} {unit})"
             columns.append((name, curve.wavenumber, curve.intensity))
+            if curve.uncertainty is not None:
+                columns.append((f"one sigma of {name}", curve.wavenumber, curve.uncertainty))
         return columns
 
     def copy_spectra(self) -> None:
@@ -204,7 +235,7 @@ class SpectraWidget(DockPage):
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(format_spectra(self._columns(), separator="\t"))
-            self.panel.status.setText("Spectra copied.")
+            self.panel.status.say("Spectra copied.")
 
     def _on_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save spectra", "spectra.csv", "CSV (*.csv)")
@@ -216,15 +247,25 @@ class SpectraWidget(DockPage):
         try:
             written = write_spectra(self._columns(), path.with_suffix(".csv"))
         except FileError as error:
-            self.panel.status.setText(str(error))
+            self.panel.status.say(str(error))
             return
-        self.panel.status.setText(f"Saved {written.name}.")
+        self.panel.status.say(f"Saved {written.name}.")
 
     # ---- heatmaps -----------------------------------------------------------------------------------------------
 
     def _on_band(self, low: float, high: float) -> None:
         self.band.show_band(low, high)
         self._update_heatmaps()
+        follow_band(self._viewer, low, high)
+
+    def show_trust(self) -> None:
+        """Show the uncertainty of the band and the flagged pixels of the current cube as layers over it."""
+        layer = current_cube(self._viewer)
+        if layer is not None:
+            self.panel.status.say(show_trust(self._viewer, layer, *self.plot.band()))
+
+    def _remember(self, shown: bool) -> None:
+        self._remembered.save(uncertainty=shown)
 
     def _update_heatmaps(self, *_: object) -> None:
         if not self.band.heatmap.isChecked():
@@ -235,11 +276,12 @@ class SpectraWidget(DockPage):
         self._heatmaps.remove(keep=shown)
         problems = self._heatmaps.update(shown, *self.plot.band())
         if problems:
-            self.panel.status.setText(problems[0])
+            self.panel.status.say(problems[0])
 
     def _on_removed(self, *_: object) -> None:
         # a heatmap of a cube that is gone would show what nobody can check any more
         self._heatmaps.remove(keep=self._cubes())
+        drop_orphans(self._viewer)
         if not self._cubes():
             self.band.heatmap.setChecked(False)
         self.refresh()

@@ -1,9 +1,9 @@
-"""The plot of spectra: curves against cm-1, and a band to drag."""
+"""The plot of spectra: curves against cm-1 with their uncertainty, and a band to drag."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_deeper.plugin.widgets.curve_legend import SHADE, CurveLegend, Entry
+from napari_deeper.plugin.widgets.shade import Shade
+
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
-LEGEND_ROWS = 3
-LEGEND_CHARACTERS = 42
+SHADE_NAME = "shaded: ± 1 sigma"
 STYLES = (
     Qt.PenStyle.SolidLine,
     Qt.PenStyle.DashLine,
@@ -25,7 +27,23 @@ STYLES = (
 
 @dataclass(frozen=True)
 class Curve:
-    """One spectrum to draw: `wavenumber` and `intensity` (channel,), a color, and the marker it belongs to."""
+    """One spectrum to draw.
+
+    Parameters
+    ----------
+    name, color
+        Of the curve.
+    wavenumber, intensity
+        (channel,) each.
+    marker
+        Number of the marker that it belongs to.
+    dwell_time
+        In s, where it is known.
+    uncertainty
+        (channel,) one standard deviation of the intensity, or None.
+    flagged
+        Whether what was left out of this result does not look like noise.
+    """
 
     name: str
     wavenumber: NDArray[np.float64]
@@ -33,6 +51,8 @@ class Curve:
     color: str
     marker: int = 0
     dwell_time: float | None = None
+    uncertainty: NDArray[np.float32] | None = None
+    flagged: bool = False
 
 
 class SpectrumPlot(QWidget):
@@ -45,13 +65,15 @@ class SpectrumPlot(QWidget):
         self._plot = pg.PlotWidget(enableMenu=False)
         item = self._plot.getPlotItem()
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
+        item.ctrlMenu.hide()
         item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
         item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
-        self._legend = item.addLegend(offset=(8, 4), labelTextSize="8pt")
-        self._legend.setVisible(False)
+        self.legend = CurveLegend()
+        self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
+        self._shades: list[Shade] = []
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
         self._band.setZValue(-10)
@@ -60,7 +82,9 @@ class SpectrumPlot(QWidget):
         item.addItem(self._hint, ignoreBounds=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._plot)
+        layout.setSpacing(0)
+        layout.addWidget(self.legend)
+        layout.addWidget(self._plot, stretch=1)
         self.set_y_label("Intensity")
         self.set_axis_range(600, 1800)
 
@@ -72,15 +96,31 @@ class SpectrumPlot(QWidget):
         for line in self._items[len(curves) :]:
             item.removeItem(line)
         del self._items[len(curves) :]
-        self._legend.clear()
+        entries = []
         for line, curve in zip(self._items, curves, strict=True):
             style = STYLES[curve.marker % len(STYLES)]
             line.setData(curve.wavenumber, curve.intensity)
             line.setPen(pg.mkPen(curve.color, width=1, style=style))
-            self._legend.addItem(line, _shortened(curve.name))
-        self._legend.setColumnCount(max(1, -(-len(curves) // LEGEND_ROWS)))
-        self._legend.setVisible(bool(curves))
+            entries.append(Entry(curve.name, curve.color, style))
+        self._set_shades(curves)
+        if any(shade.isVisible() for shade in self._shades):
+            entries.insert(0, Entry(SHADE_NAME, self._foreground, None))
+        self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
+
+    def _set_shades(self, curves: list[Curve]) -> None:
+        """Shade one sigma to either side of each curve that knows its uncertainty; items are reused."""
+        shaded = [curve for curve in curves if curve.uncertainty is not None]
+        while len(self._shades) < len(shaded):
+            self._shades.append(Shade())
+            self._plot.getPlotItem().addItem(self._shades[-1])
+        nothing = np.empty(0)
+        for shade in self._shades[len(shaded) :]:
+            shade.set_data(nothing, nothing, nothing, pg.mkColor(self._foreground))
+        for shade, curve in zip(self._shades, shaded, strict=False):
+            color = pg.mkColor(curve.color)
+            color.setAlpha(SHADE)
+            shade.set_data(*_one_sigma(curve), color)
 
     def set_hint(self, text: str) -> None:
         """Show this text while there are no curves."""
@@ -92,12 +132,16 @@ class SpectrumPlot(QWidget):
         return str(self._hint.toPlainText())
 
     def legend_names(self) -> list[str]:
-        """Return the names in the legend, top first."""
-        return [label.text for _, label in self._legend.items]
+        """Return the full names of the curves in the legend, in order."""
+        return [name for name in self.legend.names() if name != SHADE_NAME]
 
     def curve_data(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return what is drawn of one curve: (wavenumber, intensity), (channel,) each."""
         return self._items[index].getOriginalDataset()  # type: ignore[no-any-return]
+
+    def shaded(self) -> list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+        """Return what is shaded, (wavenumber, low, high) for each curve that knows its uncertainty."""
+        return [shade.bounds() for shade in self._shades if shade.isVisible()]
 
     def set_axis_range(self, low: float, high: float) -> None:
         """Show these wavenumbers."""
@@ -106,7 +150,8 @@ class SpectrumPlot(QWidget):
 
     def set_y_label(self, text: str) -> None:
         """Name the intensity axis, with its unit."""
-        self._plot.getPlotItem().setLabel("left", text)
+        if text != self.y_label():  # a new label lays out the whole plot again
+            self._plot.getPlotItem().setLabel("left", text)
 
     def y_label(self) -> str:
         """Return the name of the intensity axis."""
@@ -133,10 +178,8 @@ class SpectrumPlot(QWidget):
             axis = item.getAxis(side)
             axis.setPen(foreground)
             axis.setTextPen(foreground)
-        self._legend.setLabelTextColor(foreground)
-        shade = pg.mkColor(background)
-        shade.setAlpha(100)
-        self._legend.setBrush(shade)
+        self._foreground = foreground
+        self.legend.set_foreground(foreground)
         self._hint.setColor(foreground)
         tint = pg.mkColor(foreground)
         tint.setAlpha(40)
@@ -154,9 +197,8 @@ class SpectrumPlot(QWidget):
         self.band_changed.emit(*self.band())
 
 
-def _shortened(name: str) -> str:
-    """Keep the end of a long name, where a result says what was done to it, and the number of its marker."""
-    if len(name) <= LEGEND_CHARACTERS:
-        return name
-    marker = re.match(r"(\d+: )?", name)
-    return f"{marker.group() if marker else ''}…{name[1 - LEGEND_CHARACTERS :]}"
+def _one_sigma(curve: Curve) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    sigma = np.asarray(curve.uncertainty)
+    known = np.isfinite(sigma) & np.isfinite(curve.intensity)
+    x, y, sigma = curve.wavenumber[known], curve.intensity[known], sigma[known]
+    return x, y - sigma, y + sigma

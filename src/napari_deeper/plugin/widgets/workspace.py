@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QVBoxLayout, QWidget
 
 from napari_deeper.plugin.canvas import follow, own_viewer
 
@@ -32,6 +32,30 @@ def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
     return enhance, spectra
 
 
+def tabify_beside(widget: QWidget, title: str) -> None:
+    """Put the dock of a widget on a tab with the dock of another title, in front, if that is open at its side.
+
+    Two tall docks one above the other would leave each too little.
+    """
+    own = _dock_of(widget)
+    main = own.parent() if own is not None else None
+    if own is None or not isinstance(main, QMainWindow):
+        return
+    for dock in main.findChildren(QDockWidget):
+        beside = main.dockWidgetArea(dock) == main.dockWidgetArea(own)
+        if dock.windowTitle().startswith(title) and beside and not dock.isFloating():
+            main.tabifyDockWidget(dock, own)
+            QTimer.singleShot(0, own.raise_)  # a tab can come to the front once it is laid out
+            return
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    dock = widget.parent()
+    while dock is not None and not isinstance(dock, QDockWidget):
+        dock = dock.parent()
+    return dock
+
+
 class Workspace(QWidget):
     """What the menu entry makes: it opens the other docks, then takes its own away."""
 
@@ -44,8 +68,6 @@ class Workspace(QWidget):
 
     def _arrange(self) -> None:
         open_docks(self._viewer)
-        dock = self.parent()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
+        dock = _dock_of(self)
         if dock is not None:
             self._viewer.window.remove_dock_widget(dock)

@@ -12,11 +12,15 @@ from typer.testing import CliRunner
 
 import napari_deeper as nd
 from napari_deeper.cli import app
-from napari_deeper.engine.evaluation_report import FILES
+from napari_deeper.engine.evaluation_report import FILES, to_markdown
 from napari_deeper.engine.evaluation_runs import add_noise
 from napari_deeper.engine.scores import METRICS, PUBLISHED
 from napari_deeper.processing import metrics
+from napari_deeper.processing.classes import accuracy, balanced_accuracy, class_map, classify
 from napari_deeper.processing.interpolation import skip_sample, upsample
+from napari_deeper.processing.kriging import krige
+from napari_deeper.processing.smoothing import savgol
+from napari_deeper.processing.tuned import ORDERS, WINDOWS
 from napari_deeper.spectra.errors import Cancelled, CubeError, FileError, ParameterError
 
 
@@ -94,22 +98,112 @@ def test_untuned_methods_cannot_beat_their_tuned_selves(found):
 def test_the_papers_tests_are_there(found):
     kinds = {(c.test, c.measure, c.control) for c in found.comparisons}
     best = found.best_comparator
+    others = {s.method for s in found.summaries} - {"savgol"}
     assert kinds == {
         ("ANOVA", "mse", ""),
         ("Dunnett", "mse", "input"),
+        ("paired ANOVA", "mse", ""),
+        ("paired ANOVA, Greenhouse-Geisser", "mse", ""),
         ("Wilcoxon", "psnr", best),
         ("Wilcoxon", "ssim", best),
-    }
+    } | {("Tukey", "mse", name) for name in others}
     assert all(c.n_samples == 12 * 13 for c in found.comparisons)
+    pairs = [(c.method, c.control) for c in found.comparisons if c.test == "Tukey"]
+    assert len(pairs) == len(set(pairs)) == 11
+    assert {method for method, _ in pairs} == {"savgol", "low-rank"}
+    for c in found.comparisons:
+        if "ANOVA" not in c.test:
+            assert c.low <= c.difference <= c.high
 
 
 def test_the_same_seed_gives_the_same_figures(clean):
     def figures(seed):
         found = nd.evaluate(clean, methods="savgol", seed=seed, noise="poisson")
-        return [dataclasses.replace(r, seconds=0.0, seed=0) for r in found.records]
+        # as text, in which NaN equals NaN
+        return [str(dataclasses.replace(r, seconds=0.0, seed=0)) for r in found.records]
 
     assert figures(1) == figures(1)
     assert figures(1) != figures(2)
+
+
+def test_pixels_are_classified_by_the_endmembers_of_the_reference(clean):
+    exact = class_map(clean.intensity, 5)
+    assert exact.n_classes == 3  # two bands on a constant ground: no more can be told apart
+    found = nd.evaluate(clean, methods="low-rank", level=0.3, seed=2, noiseless=True)
+    result = nd.denoise(add_noise(clean, "white", 0.3, 2), method="low-rank").intensity
+    classes = classify(result, exact.endmembers.spectra)
+    (record,) = (r for r in found.records if r.role == "method")
+    assert record.accuracy == record.best_accuracy == accuracy(classes, exact.classes)
+    assert record.balanced_accuracy == balanced_accuracy(classes, exact.classes)
+    assert found.class_sizes == tuple(sorted(np.bincount(exact.classes), reverse=True))
+    for s in found.summaries:
+        assert s.accuracy <= s.best_accuracy
+        low, high = s.accuracy_interval
+        assert low <= s.accuracy <= high
+    assert 1 / 3 < record.accuracy < 1
+
+
+def test_classes_by_light_are_others(clean):
+    found = nd.evaluate(clean, methods="savgol", level=0.3, class_by="light", noiseless=True)
+    by_light = class_map(clean.intensity, 5, unit_length=True)
+    assert found.class_sizes == tuple(sorted(np.bincount(by_light.classes), reverse=True))
+    alike = class_map(clean.intensity, 5)
+    assert found.class_sizes != tuple(sorted(np.bincount(alike.classes), reverse=True))
+
+
+def test_the_best_accuracy_is_that_of_the_whole_grid(clean):
+    found = nd.evaluate(clean, methods="wavelet", level=0.3, seed=2, noiseless=True)
+    noisy = add_noise(clean, "white", 0.3, 2).spectra
+    exact = class_map(clean.intensity, 5)
+    each = [
+        accuracy(classify(savgol(noisy, w, o), exact.endmembers.spectra), exact.classes)
+        for w in WINDOWS
+        for o in ORDERS
+        if o < w - 1 and w <= noisy.shape[1]
+    ]
+    assert found.summary("savgol").best_accuracy == max(each)
+
+
+def test_a_reference_without_classes_is_judged_without(clean):
+    bright = np.random.default_rng(0).uniform(1, 2, (6, 6, 1))
+    flat = nd.RamanCube(bright * (1 + np.arange(20)), np.arange(20) + 1.0)
+    for found in (
+        nd.evaluate(flat, methods="savgol", noiseless=True),
+        nd.evaluate(clean, methods="savgol", n_endmembers=0),
+    ):
+        assert found.class_sizes == ()
+        assert all(np.isnan(r.accuracy) and np.isnan(r.best_accuracy) for r in found.records)
+        assert "accuracy" not in to_markdown([found])
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(1.0, 0.683), (0.5, 0.383), (2.0, 0.954)])
+def test_stated_uncertainty_is_held_against_the_errors(clean, stated, expected):
+    noise = np.random.default_rng(1).normal(0, 3, clean.shape)
+    flags = np.zeros(clean.shape[:2], dtype=bool)
+    flags[0] = True
+    sure = np.full(clean.shape, 3 * stated, np.float32)
+    result = dataclasses.replace(
+        clean, intensity=clean.intensity + noise, uncertainty=sure, flagged=flags
+    )
+    found = nd.evaluate(clean, results={"mine": result}, noiseless=True)
+    (record,) = found.records
+    assert record.within_sigma == pytest.approx(expected, abs=0.015)
+    assert record.flagged == pytest.approx(1 / 12)
+    assert "within 1 sigma" in to_markdown([found])
+
+
+def test_the_noise_of_the_reference_counts_towards_the_uncertainty(clean):
+    rng = np.random.default_rng(2)
+    level = np.full(clean.shape, 50)
+    measured = level + rng.normal(0, 4, clean.shape)
+    result = level + rng.normal(0, 3, clean.shape)
+    sure = np.full(clean.shape, 3, np.float32)
+    found = nd.evaluate(
+        nd.RamanCube(measured, clean.wavenumber),
+        results={"mine": dataclasses.replace(clean, intensity=result, uncertainty=sure)},
+    )
+    assert found.records[0].within_sigma == pytest.approx(0.683, abs=0.03)
+    assert np.isnan(found.records[0].flagged)
 
 
 @pytest.mark.parametrize("kind", ["white", "poisson"])
@@ -135,7 +229,12 @@ def test_super_resolution_starts_from_the_sampled_pixels(clean, scale):
     assert record.case == f"{scale}x"
     assert record.seed == -1
     rivals = {r.method for r in found.records if r.role == "comparator"}
-    assert {"nearest", "bilinear", "low-rank+bilinear"} <= rivals
+    interpolations = {"nearest", "bilinear", "bicubic (comparator)", "kriging"}
+    denoised = {f"low-rank+{name.split(' ')[0]}" for name in interpolations}
+    assert rivals == interpolations | denoised
+    (kriged,) = (r for r in found.records if r.method == "kriging")
+    low = skip_sample(target, scale, 0)
+    assert kriged.mse == pytest.approx(metrics.mse(krige(low, scale, 0)[0], target), rel=1e-5)
     assert {c.control for c in found.comparisons if c.test == "Dunnett"} == {"bilinear"}
 
 
@@ -147,6 +246,8 @@ def test_noise_and_scale_together_denoise_first(clean):
     assert found.case == "2x, white 0.2"
     rivals = {r.method for r in found.records if r.role == "comparator"}
     assert "pca+bilinear" in rivals
+    assert "low-rank+kriging" in rivals
+    assert "pca+kriging" not in rivals
     assert "savgol+nearest" in rivals
 
 
@@ -178,6 +279,7 @@ def test_a_finished_result_is_judged_alone(clean):
         ({"noise": "none"}, ParameterError, "nothing to do"),
         ({"noise": "pink"}, ParameterError, "one of"),
         ({"level": 0.0}, ParameterError, "level"),
+        ({"class_by": "taste"}, ParameterError, "one of"),
         ({"scale": 2, "phase": 2}, ParameterError, "phase is 2"),
     ],
 )

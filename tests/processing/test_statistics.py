@@ -10,6 +10,7 @@ from napari_deeper.processing.statistics import (
     anova_dunnett,
     bootstrap_mean,
     bootstrap_ratio,
+    median_interval,
     wilcoxon_paired,
 )
 from napari_deeper.spectra.errors import ParameterError
@@ -30,6 +31,8 @@ def test_anova_and_dunnett_are_scipys(samples):
     assert (better.test, better.method, better.control) == ("Dunnett", "better", "raw")
     assert better.statistic < 0
     assert better.difference == pytest.approx(-3, abs=0.2)
+    assert better.low < better.difference < better.high < 0
+    assert same.low < 0 < same.high
     assert np.isnan(whole.difference)
     assert better.p_value < 1e-4
     assert same.statistic == 0
@@ -49,6 +52,7 @@ def test_wilcoxon_pairs_the_samples(samples):
     assert (better.statistic, better.p_value) == (by_hand.statistic, by_hand.pvalue)
     assert better.measure == "psnr"
     assert better.difference == np.median(samples["better"] - samples["raw"])
+    assert better.low < better.difference < better.high < 0
     assert np.isnan(same.p_value)
     # unpaired, a shift this small against this spread is invisible
     shifted = {"raw": samples["raw"], "shifted": samples["raw"] - np.linspace(0.01, 0.02, 40)}
@@ -102,3 +106,11 @@ def test_a_ratio_uses_the_pairing():
     assert low == pytest.approx(0.7)
     assert high == pytest.approx(0.7)
     assert np.isnan(bootstrap_ratio(control, -control, seed=0)[0])
+
+
+def test_interval_of_the_median_is_that_of_the_sign_test():
+    # tables: for 20 samples the 6th and 15th value, for 6 the least and the largest
+    values = np.random.default_rng(7).permutation(20) + 1.0
+    assert median_interval(values) == (6, 15)
+    assert median_interval(values[:6]) == (values[:6].min(), values[:6].max())
+    assert np.isnan(median_interval(values[:5])).all()

@@ -7,7 +7,7 @@ import pytest
 
 from napari_deeper.processing import low_rank, smoothing
 from napari_deeper.processing.metrics import mse
-from napari_deeper.processing.tuned import DENOISERS, tune
+from napari_deeper.processing.tuned import DENOISERS, candidates, tune, tune_each
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,33 @@ def test_what_comes_after_is_part_of_the_choice(pair):
     best = tune("savgol", noisy, clean[::2], lambda spectra: spectra[::2])
     assert best.intensity.shape == clean[::2].shape
     assert best.error == pytest.approx(mse(best.intensity, clean[::2]))
+
+
+@pytest.mark.parametrize("method", DENOISERS)
+def test_several_ends_share_one_grid(pair, method):
+    noisy, clean = pair
+    ends = {"plain": lambda s: s, "brighter": lambda s: s * np.float32(1.1)}
+    found = tune_each(method, noisy, clean, ends)
+    for name, end in ends.items():
+        alone = tune(method, noisy, clean, end)
+        assert found[name].errors == alone.errors
+        assert found[name].settings == alone.settings
+        np.testing.assert_array_equal(found[name].intensity, alone.intensity)
+        assert np.isnan(found[name].best_score)
+
+
+@pytest.mark.parametrize("method", DENOISERS)
+def test_the_best_score_is_that_of_the_grid_and_not_of_the_closest(pair, method):
+    noisy, clean = pair
+
+    def roughness(spectra):
+        return float(np.abs(np.diff(spectra, axis=1)).mean())
+
+    found = tune_each(method, noisy, clean, {"": lambda s: s}, roughness)[""]
+    scores = {settings: roughness(spectra) for settings, spectra in candidates(method, noisy)}
+    assert found.best_score == max(scores.values()) == scores[found.best_score_settings]
+    assert found.error == tune(method, noisy, clean).error
+    assert found.best_score_settings != found.settings
 
 
 @pytest.mark.parametrize("method", DENOISERS)

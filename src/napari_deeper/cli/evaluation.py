@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 from pathlib import Path
@@ -12,15 +13,38 @@ import typer
 from napari_deeper.cli.console import progress_bar
 from napari_deeper.cli.flags import read_input, settings_from
 from napari_deeper.engine.evaluate import EvaluateParams, evaluate
+from napari_deeper.engine.evaluation_pairs import simulate_pair
 from napari_deeper.engine.evaluation_report import check_report, write_report
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.spectra.cube import RamanCube
 
 _Reference = Annotated[
-    Path,
+    Path | None,
     typer.Argument(
-        metavar="REFERENCE",
-        help="The target: simulated, or measured with as little noise as can be.",
+        metavar="[REFERENCE]",
+        help="The target, measured with as little noise as can be; with --target the measurement to "
+        "judge by it, with --simulated nothing.",
+    ),
+]
+_Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--target", metavar="FILE", help="The target, where the first file is what was measured."
+    ),
+]
+_Simulated = Annotated[
+    bool,
+    typer.Option(
+        "--simulated",
+        help="Simulate a cell and its measurement in 0.1 s, by --seed; with --scale every such pixel.",
+    ),
+]
+_Chemistry = Annotated[
+    str,
+    typer.Option(
+        "--chemistry",
+        metavar="held-out|default",
+        help="Of the simulated cell: substances that the shipped networks were not trained on, or were.",
     ),
 ]
 _Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write the report.")]
@@ -38,10 +62,13 @@ _Given = Annotated[
 ]
 
 EVALUATE_FILES: dict[str, tuple[Any, Any]] = {
-    "source": (_Reference, inspect.Parameter.empty),
+    "source": (_Reference, None),
     "out": (_Out, inspect.Parameter.empty),
+    "target": (_Target, None),
     "measured": (_Input, None),
     "result": (_Given, None),
+    "simulated": (_Simulated, False),
+    "chemistry": (_Chemistry, "held-out"),
 }
 
 EVALUATE_HELP = """Judge methods on a cube whose truth is known, against every comparator at its best.
@@ -58,9 +85,15 @@ EVALUATE_HELP = """Judge methods on a cube whose truth is known, against every c
 
     Compare a short with a long exposure of the same field, or a result of your own:
 
-    [bold]napari-deeper evaluate 1s.npz --input 0.1s.npz --match-scale --out report[/bold]
+    [bold]napari-deeper evaluate 0.1s.npz --target 1s.npz --match-scale --out report[/bold]
+
+    [bold]napari-deeper evaluate low.npz --target high.npz --scale 2 --out report[/bold]
 
     [bold]napari-deeper evaluate cell.mat --result mine.npz --out report[/bold]
+
+    Nothing measured yet? Simulate a cell of substances that no network has seen:
+
+    [bold]napari-deeper evaluate --simulated --seed 7 --scale 2 --out report[/bold]
 
     The comparators (Savitzky-Golay, wavelet, PCA, low-rank; aligned interpolation) are tuned on the
     reference itself, which nobody has when measuring: what beats them beats any choice of their
@@ -71,10 +104,12 @@ EVALUATE_HELP = """Judge methods on a cube whose truth is known, against every c
 def run_evaluate(values: dict[str, Any]) -> None:
     """Do what the flags say."""
     params = settings_from(EvaluateParams, values)
+    _check_files(values)
     # Before the long work: an output that was never possible must not be found out after it.
     folder = check_report(values["out"], overwrite=values["force"])
-    reference = _read(values["source"], values)
-    measured = _read(values["measured"], values) if values["measured"] else None
+    reference, measured = _read_pair(values, params)
+    if values["simulated"]:
+        params = dataclasses.replace(params, noiseless=True)
     given = values["result"]
     results = {given.stem: _read(given, values)} if given else None
     with progress_bar(values["quiet"]) as progress:
@@ -82,7 +117,35 @@ def run_evaluate(values: dict[str, Any]) -> None:
     write_report([found], folder, overwrite=values["force"])
     if not values["quiet"]:
         typer.echo(_summary(found))
+        for note in found.notes:
+            typer.echo(f"- {note}")
         typer.echo(f"Wrote {folder}: report.md, records.csv, tests.csv, figure.png")
+
+
+def _check_files(values: dict[str, Any]) -> None:
+    files = [values[name] for name in ("source", "target", "measured", "result")]
+    if values["simulated"] and any(files):
+        raise typer.BadParameter("--simulated makes its own pair: give no file with it.")
+    if not values["simulated"] and not values["source"]:
+        raise typer.BadParameter("Give a REFERENCE, or --simulated.")
+    if values["target"] and values["measured"]:
+        raise typer.BadParameter(
+            "--target makes the first file the measurement, and --input names another one: give one "
+            "of the two."
+        )
+
+
+def _read_pair(
+    values: dict[str, Any], params: EvaluateParams
+) -> tuple[RamanCube, RamanCube | None]:
+    if values["simulated"]:
+        return simulate_pair(
+            params.seed, chemistry=values["chemistry"], scale=params.scale, phase=params.phase
+        )
+    first = _read(values["source"], values)
+    if values["target"]:
+        return _read(values["target"], values), first
+    return first, _read(values["measured"], values) if values["measured"] else None
 
 
 def _read(path: Path, values: dict[str, Any]) -> RamanCube:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
-
 from napari_deeper.engine.device import DeviceSetting
 from napari_deeper.engine.evaluation_book import Book
+from napari_deeper.engine.evaluation_pairs import fit_to_reference, pair_notes
 from napari_deeper.engine.evaluation_runs import (
     Result,
     Task,
@@ -29,6 +27,7 @@ from napari_deeper.spectra.progress import Progress
 
 NOISES = ("auto", "white", "poisson", "none")
 SCALES = (1, 2, 3, 4)
+CLASS_RULES = ("likeness", "light")
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,29 @@ class EvaluateParams:
             "max": 100,
         },
     ] = 1
+    n_endmembers: Annotated[
+        int,
+        {
+            "label": "Endmembers",
+            "tooltip": (
+                "Components to find on the reference, into whose classes every result's pixels are "
+                "sorted (published: 4 or 5); 0: do not classify"
+            ),
+            "min": 0,
+            "max": 20,
+        },
+    ] = 5
+    class_by: Annotated[
+        str,
+        {
+            "label": "Class by",
+            "tooltip": (
+                "A pixel's class is the component it is most like (endmembers as bright as found), or "
+                "that most of its light comes from (endmembers of one length)"
+            ),
+            "choices": CLASS_RULES,
+        },
+    ] = "likeness"
     noiseless: Annotated[
         bool,
         {
@@ -173,10 +195,11 @@ def evaluate(
     progress = progress or Progress()
     plan = _make_plan(reference, p, measured, results)
     progress.update(0.0, "Evaluating")
-    book = Book(plan.reference, plan.case, p.noiseless)
+    by_light = p.class_by == "light"
+    book = Book(plan.reference, plan.case, p.noiseless, p.n_endmembers, by_light)
     for i, seed in enumerate(plan.seeds):
         part = progress.part(i / len(plan.seeds), (i + 1) / len(plan.seeds))
-        for result in _run(plan, p, seed, part):
+        for result in _run(plan, p, seed, part, book):
             book.enter(result, seed if plan.adds_noise else -1)
     progress.update(1.0, "Evaluated")
     return book.close(p.seed, plan.notes)
@@ -230,7 +253,10 @@ def _make_plan(
     fresh = kind != "none" and measured is None and not only_results
     seeds = tuple(range(p.seed, p.seed + p.n_seeds)) if fresh else (p.seed,)
     case = _case(p, kind, measured is not None, only_results)
-    return _Plan(reference, measured, given, methods, task, kind, case, seeds, _notes(p, fresh))
+    notes = _notes(p, fresh)
+    if measured is not None:
+        notes += pair_notes(measured, reference, p.scale, p.phase)
+    return _Plan(reference, measured, given, methods, task, kind, case, seeds, notes)
 
 
 def _methods(p: EvaluateParams, task: Task) -> tuple[str, ...]:
@@ -272,27 +298,14 @@ def _notes(p: EvaluateParams, adds_noise: bool) -> tuple[str, ...]:
 def _fitted(
     cube: RamanCube, reference: RamanCube, scale: int, p: EvaluateParams, name: str
 ) -> RamanCube:
-    """Return a given cube, checked to fit the reference and brought to its mean if asked for."""
-    require_signal(cube)
-    wanted = (reference.shape[0] // scale, reference.shape[1] // scale, reference.shape[2])
-    if cube.shape != wanted:
-        raise CubeError(
-            f"{name} has the shape {cube.shape}; to fit the reference it must be {wanted} "
-            "(y, x, channel)."
-        )
-    if not np.allclose(cube.wavenumber, reference.wavenumber, rtol=0, atol=0.5):
-        raise CubeError(f"{name} has other wavenumbers than the reference (by over 0.5 cm-1).")
-    if not p.match_scale:
-        return cube
-    mean, target = float(cube.intensity.mean()), float(reference.intensity.mean())
-    if mean <= 0 or target <= 0:
-        raise CubeError(f"The scale of {name} cannot be matched: a mean intensity is not positive.")
-    return dataclasses.replace(cube, intensity=cube.intensity * np.float32(target / mean))
+    return fit_to_reference(cube, reference, scale, p.phase, p.match_scale, name)
 
 
-def _run(plan: _Plan, p: EvaluateParams, seed: int, progress: Progress) -> Iterator[Result]:
+def _run(
+    plan: _Plan, p: EvaluateParams, seed: int, progress: Progress, book: Book
+) -> Iterator[Result]:
     for name, cube in plan.results.items():
-        yield Result(name, "method", "given", cube.intensity, 0.0)
+        yield Result(name, "method", "given", cube.intensity, 0.0, cube.uncertainty, cube.flagged)
     if not plan.methods:
         return
     source = plan.measured
@@ -306,4 +319,5 @@ def _run(plan: _Plan, p: EvaluateParams, seed: int, progress: Progress) -> Itera
         yield Result("input", "input", "", source.intensity, 0.0)
     yield from run_methods(source, plan.methods, plan.task, progress.part(0.0, 0.6))
     target = plan.reference.intensity
-    yield from run_comparators(source, target, plan.task, progress.part(0.6, 1.0))
+    accuracy = book.accuracy_of if book.classes else None
+    yield from run_comparators(source, target, plan.task, progress.part(0.6, 1.0), accuracy)

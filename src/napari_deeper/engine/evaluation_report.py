@@ -75,58 +75,86 @@ def to_markdown(evaluations: Sequence[Evaluation]) -> str:
         "- Intervals in brackets hold 95 % (bootstrap). `ratio` is the excess MSE over that of the best "
         "comparator: below 1 is a win."
     )
+    if any(e.class_sizes for e in evaluations):
+        parts.append(
+            "- Accuracy: part of the pixels that keep the class they have in the reference. Endmembers "
+            "are found on the reference (vertex component analysis) and applied to every result by "
+            "non-negative least squares; the largest abundance gives the class. `balanced` counts each "
+            "class alike, `at its best` is the setting of a comparator that classifies best, which need "
+            "not be the one that comes closest."
+        )
+    if any(not math.isnan(s.within_sigma) for e in evaluations for s in e.summaries):
+        parts.append(
+            "- Within 1 sigma: part of the errors that lie within one standard deviation, stated by the "
+            "result itself with the reference's noise added in quadrature; 68 % if it is well stated."
+        )
     return "\n".join(parts) + "\n"
 
 
 def _table(e: Evaluation) -> list[str]:
-    head = "| method | role | excess MSE | ratio | PSNR (dB) | SSIM | angle (rad) | s | settings |"
-    return [head, "|---" * 9 + "|", *(_line(s, e.best_comparator) for s in e.summaries)]
+    head = ["method", "role", "excess MSE", "ratio", "PSNR (dB)", "SSIM", "angle (rad)"]
+    classed = bool(e.class_sizes)
+    stated = any(not math.isnan(s.within_sigma + s.flagged) for s in e.summaries)
+    head += ["accuracy (%)", "balanced", "at its best"] if classed else []
+    head += ["within 1 sigma (%)", "flagged (%)"] if stated else []
+    lines = [_cells([*head, "s", "settings"]), "|---" * (len(head) + 2) + "|"]
+    for s in e.summaries:
+        name = f"**{s.method}** (best comparator)" if s.method == e.best_comparator else s.method
+        cells = [name, *_figures(s)]
+        cells += _class_figures(s) if classed else []
+        cells += [_percent(s.within_sigma), _percent(s.flagged)] if stated else []
+        lines.append(_cells([*cells, f"{s.seconds:.2f}", s.settings]))
+    if classed:
+        sizes = ", ".join(str(size) for size in e.class_sizes)
+        lines += ["", f"Classes of the reference: {len(e.class_sizes)}, of {sizes} pixels."]
+    return lines
 
 
-def _line(s: MethodSummary, best: str) -> str:
-    name = f"**{s.method}** (best comparator)" if s.method == best else s.method
-    cells = [
-        name,
+def _figures(s: MethodSummary) -> list[str]:
+    return [
         s.role,
         f"{s.excess_mse:.4g} {_between(s.excess_mse_interval)}",
         f"{_number(s.ratio)} {_between(s.ratio_interval)}",
         f"{s.psnr:.2f}",
         _number(s.ssim),
         f"{s.spectral_angle:.4f}",
-        f"{s.seconds:.2f}",
-        s.settings,
     ]
-    return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
+
+
+def _class_figures(s: MethodSummary) -> list[str]:
+    low, high = (100 * bound for bound in s.accuracy_interval)
+    accuracy = f"{_percent(s.accuracy)} {_between((low, high))}"
+    return [accuracy, _percent(s.balanced_accuracy), _percent(s.best_accuracy)]
 
 
 def _tests(e: Evaluation) -> list[str]:
     if not e.comparisons:
         return ["No tests: they need at least three pixels and a comparator."]
-    lines = [
-        "| test | measure | method | against | difference | statistic | p | n |",
-        "|---" * 8 + "|",
-    ]
+    head = ("test", "measure", "method", "against", "difference", "statistic", "p", "n")
+    lines = [_cells(head), "|---" * len(head) + "|"]
     for c in e.comparisons:
         ahead = "-" if math.isnan(c.difference) else f"{c.difference:.3g}"
-        p = (
-            "-"
-            if math.isnan(c.p_value)
-            else f"{c.p_value:.2g}"
-            if c.p_value >= 1e-4
-            else "< 0.0001"
-        )
         row = (
-            c.test,
-            c.measure,
-            c.method,
-            c.control or "-",
-            ahead,
-            f"{c.statistic:.4g}",
-            p,
-            c.n_samples,
-        )
-        lines.append("| " + " | ".join(str(cell) for cell in row) + " |")
+            c.test, c.measure, c.method, c.control or "-",
+            f"{ahead} {_between((c.low, c.high))}".strip(), f"{c.statistic:.4g}",
+            _probability(c.p_value), str(c.n_samples),
+        )  # fmt: skip
+        lines.append(_cells(row))
     return lines
+
+
+def _cells(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(text.replace("|", "/") for text in texts) + " |"
+
+
+def _probability(p: float) -> str:
+    if math.isnan(p):
+        return "-"
+    return f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
+
+
+def _percent(part: float) -> str:
+    return "-" if math.isnan(part) else f"{100 * part:.1f}"
 
 
 def _number(value: float) -> str:
@@ -152,27 +180,44 @@ def _write_csv(
 
 
 def _draw(evaluations: Sequence[Evaluation], path: Path) -> None:
-    """Draw one panel of bars for each evaluation: excess MSE with its interval."""
+    """Draw a row for each evaluation: excess MSE and, where there are classes, accuracy."""
     # imported here: it takes a second, and is needed only when a report is written
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 0.8 + sum(0.7 + 0.26 * len(e.summaries) for e in evaluations)))
+    classed = any(e.class_sizes for e in evaluations)
+    height = 0.8 + sum(0.7 + 0.26 * len(e.summaries) for e in evaluations)
+    figure = Figure(figsize=(12 if classed else 8, height))
     FigureCanvasAgg(figure)  # without it a figure would look for a display
     heights = [max(1, len(e.summaries)) for e in evaluations] or [1]
-    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, e in zip(panels, evaluations, strict=False):
-        names = [s.method for s in e.summaries]
-        values = [s.excess_mse for s in e.summaries]
-        low = [max(0.0, s.excess_mse - s.excess_mse_interval[0]) for s in e.summaries]
-        high = [max(0.0, s.excess_mse_interval[1] - s.excess_mse) for s in e.summaries]
-        colors = [_COLORS[s.role] for s in e.summaries]
-        axes.barh(range(len(names)), values, xerr=[low, high], color=colors)
-        axes.set_yticks(range(len(names)), names, fontsize=8)
-        axes.invert_yaxis()
-        if min(values) > 0:
-            axes.set_xscale("log")
-        axes.set_title(f"{e.map}: {e.case}", fontsize=9)
-        axes.set_xlabel("excess MSE, 95 % interval", fontsize=8)
+    panels = figure.subplots(
+        len(heights), 2 if classed else 1, squeeze=False, height_ratios=heights
+    )
+    for row, e in zip(panels, evaluations, strict=False):
+        errors = [(s.excess_mse, s.excess_mse_interval) for s in e.summaries]
+        _draw_bars(row[0], e, errors, "excess MSE, 95 % interval")
+        row[0].set_title(f"{e.map}: {e.case}", fontsize=9)
+        if min(value for value, _ in errors) > 0:
+            row[0].set_xscale("log")
+        if e.class_sizes:
+            hits = [(s.accuracy, s.accuracy_interval) for s in e.summaries]
+            _draw_bars(row[1], e, hits, "pixel classification accuracy, 95 % interval")
+            row[1].set_xlim(0, 1)
+        elif classed:
+            row[1].set_axis_off()
     figure.tight_layout()
     figure.savefig(path, format="png")
+
+
+def _draw_bars(
+    axes: Any, e: Evaluation, values: list[tuple[float, tuple[float, float]]], label: str
+) -> None:
+    names = [s.method for s in e.summaries]
+    sizes = [value for value, _ in values]
+    low = [max(0.0, value - interval[0]) for value, interval in values]
+    high = [max(0.0, interval[1] - value) for value, interval in values]
+    colors = [_COLORS[s.role] for s in e.summaries]
+    axes.barh(range(len(names)), sizes, xerr=[low, high], color=colors)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(label, fontsize=8)

@@ -16,22 +16,36 @@ from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.super_resolve import INTERPOLATIONS, SuperResolveParams, super_resolve
 from napari_deeper.processing import tuned
 from napari_deeper.processing.interpolation import skip_sample, upsample
+from napari_deeper.processing.kriging import krige
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
 
 Array = NDArray[np.float32]
 
+_HOW = dict.fromkeys(INTERPOLATIONS, "aligned") | {"kriging": "fitted to each eigenimage"}
+
 
 @dataclass(frozen=True)
 class Result:
-    """A result in the shape of the target, and how it came about."""
+    """A result in the shape of the target, and how it came about.
+
+    Parameters
+    ----------
+    uncertainty, flagged
+        As those of a cube.
+    best_accuracy
+        Of a tuned comparator: the best pixel classification of any of its settings.
+    """
 
     method: str
     role: str
     settings: str
     intensity: Array
     seconds: float
+    uncertainty: Array | None = None
+    flagged: NDArray[np.bool_] | None = None
+    best_accuracy: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ def add_noise(reference: RamanCube, kind: str, level: float, seed: int) -> Raman
         per_photon = sigma**2 / signal.mean()
         noise = per_photon * rng.poisson(signal / per_photon) - signal
     noisy = (reference.intensity + noise).astype(np.float32)
-    return dataclasses.replace(reference, intensity=noisy)
+    return _with(reference, noisy)
 
 
 def sample(cube: RamanCube, scale: int, phase: int) -> RamanCube:
@@ -100,7 +114,11 @@ def crop_to_cells(cube: RamanCube, scale: int) -> RamanCube:
             f"The reference has {cube.shape[0]} x {cube.shape[1]} pixels: too few to keep every "
             f"{scale}-th of them. Use a smaller scale or a larger map."
         )
-    return dataclasses.replace(cube, intensity=cube.intensity[:n_y, :n_x])
+    return _with(cube, cube.intensity[:n_y, :n_x])
+
+
+def _with(cube: RamanCube, intensity: Array) -> RamanCube:
+    return dataclasses.replace(cube, intensity=intensity, uncertainty=None, flagged=None)
 
 
 def check_methods(methods: tuple[str, ...], task: Task) -> None:
@@ -126,48 +144,83 @@ def run_methods(
         chosen = [str(step.params.get("chosen", "")) for step in cube.provenance[-2:]]
         count = (first != "") + (second != "")
         settings = ", then ".join(chosen[-count:])
-        yield Result(name, "method", settings, cube.intensity, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        yield Result(
+            name, "method", settings, cube.intensity, seconds, cube.uncertainty, cube.flagged
+        )
 
 
 def run_comparators(
-    source: RamanCube, target: Array, task: Task, progress: Progress
+    source: RamanCube,
+    target: Array,
+    task: Task,
+    progress: Progress,
+    accuracy: Callable[[Array], float] | None = None,
 ) -> Iterator[Result]:
-    """Run every comparator, each tuned to come as close to the target as it can."""
+    """Run every comparator, each tuned to come as close to the target as it can.
+
+    Parameters
+    ----------
+    source, target, task, progress
+        What is given, what is to be met, and how.
+    accuracy
+        Pixel classification of a result in the shape of the target, to keep the best that any
+        setting reaches.
+    """
     if task.scale == 1:
         for i, name in enumerate(tuned.DENOISERS):
             progress.update(i / len(tuned.DENOISERS), f"Tuning {name}")
-            yield _tuned(name, name, source, target, lambda spectra: spectra)
+            yield from _tuned(name, source, target, {name: lambda spectra: spectra}, accuracy)
         return
-    shape = source.shape
-
-    def raise_to(method: str) -> Callable[[Array], Array]:
-        def finish(spectra: Array) -> Array:
-            image = spectra.reshape(shape)
-            return upsample(image, task.scale, method, task.phase).reshape(-1, shape[2])  # type: ignore[arg-type]
-
-        return finish
-
-    denoisers = tuned.DENOISERS if task.noisy else ("low-rank",)
-    for i, method in enumerate(INTERPOLATIONS):
-        progress.update(i / len(INTERPOLATIONS), f"Tuning comparators with {method}")
+    finishes = {method: _raise_to(method, source, task) for method in (*INTERPOLATIONS, "kriging")}
+    for method, finish in finishes.items():
         start = time.perf_counter()
-        plain = raise_to(method)(source.spectra).reshape(target.shape)
-        yield Result(method, "comparator", "aligned", plain, time.perf_counter() - start)
-        for name in denoisers:
-            progress.update(i / len(INTERPOLATIONS), f"Tuning {name} with {method}")
-            yield _tuned(f"{name}+{method}", name, source, target, raise_to(method))
+        plain = finish(source.spectra).reshape(target.shape)
+        seconds = time.perf_counter() - start
+        reached = accuracy(plain) if accuracy else float("nan")
+        yield Result(method, "comparator", _HOW[method], plain, seconds, best_accuracy=reached)
+    denoisers = tuned.DENOISERS if task.noisy else ("low-rank",)
+    for i, name in enumerate(denoisers):
+        progress.update(i / len(denoisers), f"Tuning {name} before interpolation")
+        # kriging shrinks what it is given itself, so one denoiser before it, the best, will do
+        fit = {m: f for m, f in finishes.items() if m != "kriging" or name == "low-rank"}
+        named = {f"{name}+{method}": finish for method, finish in fit.items()}
+        yield from _tuned(name, source, target, named, accuracy)
+
+
+def _raise_to(method: str, source: RamanCube, task: Task) -> Callable[[Array], Array]:
+    def finish(spectra: Array) -> Array:
+        image = spectra.reshape(source.shape)
+        if method == "kriging":
+            return krige(image, task.scale, task.phase)[0].reshape(-1, source.shape[2])
+        return upsample(image, task.scale, method, task.phase).reshape(-1, source.shape[2])  # type: ignore[arg-type]
+
+    return finish
 
 
 def _tuned(
-    label: str, name: str, source: RamanCube, target: Array, finish: Callable[[Array], Array]
-) -> Result:
+    name: str,
+    source: RamanCube,
+    target: Array,
+    finishes: dict[str, Callable[[Array], Array]],
+    accuracy: Callable[[Array], float] | None,
+) -> Iterator[Result]:
     start = time.perf_counter()
     # as in denoise: squares of very large or small intensities would leave float32
     unit = np.float32(np.abs(source.intensity).max())
     flat = target.reshape(-1, target.shape[2]) / unit
-    best = tuned.tune(name, source.spectra / unit, flat, finish)
-    intensity = (best.intensity * unit).reshape(target.shape)
-    return Result(label, "comparator", best.settings, intensity, time.perf_counter() - start)
+
+    def score(result: Array) -> float:
+        return accuracy(result * unit) if accuracy else float("nan")
+
+    scored = score if accuracy else None
+    found = tuned.tune_each(name, source.spectra / unit, flat, finishes, scored)
+    seconds = (time.perf_counter() - start) / len(found)
+    for label, best in found.items():
+        intensity = (best.intensity * unit).reshape(target.shape)
+        yield Result(
+            label, "comparator", best.settings, intensity, seconds, best_accuracy=best.best_score
+        )
 
 
 def _split(name: str, task: Task) -> tuple[str, str]:

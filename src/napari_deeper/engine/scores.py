@@ -13,7 +13,17 @@ from napari_deeper.processing.statistics import Comparison
 Array = NDArray[np.float32]
 Samples = NDArray[np.float64]
 
-METRICS = ("excess_mse", "mse", "psnr", "ssim", "spectral_angle")
+METRICS = (
+    "excess_mse",
+    "mse",
+    "psnr",
+    "ssim",
+    "spectral_angle",
+    "accuracy",
+    "balanced_accuracy",
+)
+# Of results that say how sure they are.
+TRUST = ("within_sigma", "flagged")
 PUBLISHED = ("psnr_as_published", "ssim_as_published")
 
 _MIN_SIDE_FOR_SSIM = 3
@@ -37,10 +47,21 @@ class EvaluationRecord:
     seed
         Of the noise; -1 where none was added.
     seconds
-        Taken by the method; for a comparator by its whole grid.
+        Taken by the method; for a comparator by its whole grid, shared among its interpolations.
     excess_mse, mse, psnr, ssim, spectral_angle
         As in `processing.metrics`; the data range is the target's maximum. The angle is the mean
         over pixels, in radians. ``ssim`` is NaN for maps under three pixels along a side.
+    accuracy, balanced_accuracy
+        Part of the pixels that keep the class that they have in the target; each class counted
+        alike. NaN where the target was not classified.
+    best_accuracy
+        The same for the setting of a comparator that classifies best, which need not be the one that
+        comes closest; for other results their own accuracy.
+    within_sigma
+        Part of the errors within one standard deviation: that which the result states for itself, and
+        the reference's own noise. 0.68 if it states it well; NaN if it states none.
+    flagged
+        Part of the pixels flagged by the result's own check; NaN if it made none.
     psnr_as_published, ssim_as_published
         By the definitions of the published code, which compare with nothing else.
     """
@@ -57,6 +78,11 @@ class EvaluationRecord:
     psnr: float
     ssim: float
     spectral_angle: float
+    accuracy: float
+    balanced_accuracy: float
+    best_accuracy: float
+    within_sigma: float
+    flagged: float
     psnr_as_published: float
     ssim_as_published: float
 
@@ -70,6 +96,8 @@ class MethodSummary:
     ratio
         Excess MSE over that of the best comparator: below 1 is a win. NaN where that is not
         positive, which happens where the reference's own noise dwarfs what is left.
+    accuracy_interval
+        Of the mean over pixels.
     """
 
     method: str
@@ -83,6 +111,12 @@ class MethodSummary:
     psnr: float
     ssim: float
     spectral_angle: float
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    balanced_accuracy: float
+    best_accuracy: float
+    within_sigma: float
+    flagged: float
     seconds: float
 
 
@@ -102,6 +136,8 @@ class Evaluation:
         Outcomes of the tests.
     notes
         What the reader should know.
+    class_sizes
+        Pixels of each class of the target, the largest first; empty where it was not classified.
     """
 
     map: str
@@ -111,6 +147,7 @@ class Evaluation:
     best_comparator: str
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
+    class_sizes: tuple[int, ...] = ()
 
     def summary(self, method: str) -> MethodSummary:
         """Return the summary of one method by its name."""
@@ -158,3 +195,19 @@ def pixel_scores(result: Array, target: Array) -> dict[str, Samples]:
     ]
     ratio = 10 * np.log10(span**2 / np.maximum(error, floor))
     return {"mse": error, "psnr": ratio, "ssim": np.concatenate(similar)}
+
+
+def within_sigma(result: Array, uncertainty: Array, target: Array, own_variance: Samples) -> float:
+    """Return the part of the errors within one standard deviation; 0.68 if that is well stated.
+
+    Parameters
+    ----------
+    result, uncertainty, target
+        (y, x, channel).
+    own_variance
+        (pixel,), the noise variance of the target itself.
+    """
+    n_channels = target.shape[-1]
+    error = np.abs(result.astype(np.float64) - target).reshape(-1, n_channels)
+    stated = uncertainty.astype(np.float64).reshape(-1, n_channels)
+    return float(np.mean(error <= np.sqrt(stated**2 + own_variance[:, None])))

@@ -29,18 +29,20 @@ class Comparison:
     Parameters
     ----------
     test
-        ``"ANOVA"``, ``"Dunnett"`` or ``"Wilcoxon"``.
+        ``"ANOVA"``, ``"Dunnett"``, ``"paired ANOVA"``, ``"Tukey"`` or ``"Wilcoxon"``.
     measure
         What was compared, for example ``"mse"``.
     method, control
         Whose samples; for the ANOVA ``"all"`` and an empty control.
     difference
-        Method less control, which says who is ahead: of the means for Dunnett, the median of the
-        pairs for Wilcoxon; NaN for the ANOVA.
+        Method less control, which says who is ahead: of the means for Dunnett and Tukey, the median
+        of the pairs for Wilcoxon; NaN for the ANOVAs.
     statistic, p_value
         Of the two-sided test. NaN where every difference is zero.
     n_samples
         Per group.
+    low, high
+        95 % interval of the difference: simultaneous for Dunnett and Tukey. NaN where there is none.
     """
 
     test: str
@@ -51,6 +53,8 @@ class Comparison:
     statistic: float
     p_value: float
     n_samples: int
+    low: float = float("nan")
+    high: float = float("nan")
 
 
 def anova_dunnett(
@@ -83,7 +87,7 @@ def anova_dunnett(
     ----------
     Dunnett 1955, doi 10.1080/01621459.1955.10501294.
     """
-    _check(samples, control)
+    check_paired(samples, control)
     n = len(samples[control])
     others = [name for name in samples if name != control]
     if not others:
@@ -98,13 +102,19 @@ def anova_dunnett(
         control=samples[control],
         random_state=np.random.default_rng(seed),
     )
-    for name, statistic, p in zip(others, each.statistic, each.pvalue, strict=True):
+    between = each.confidence_interval(0.95)
+    statistics, p_values = np.atleast_1d(each.statistic), np.atleast_1d(each.pvalue)
+    low, high = np.atleast_1d(between.low), np.atleast_1d(between.high)
+    for i, name in enumerate(others):
         # the integral is by random sampling, which can leave a hair below 0
-        p_value = float(np.clip(p, 0, 1))
+        p_value = float(np.clip(p_values[i], 0, 1))
         ahead = float(samples[name].mean() - samples[control].mean())
         found.append(
-            Comparison("Dunnett", measure, name, control, ahead, float(statistic), p_value, n)
-        )
+            Comparison(
+                "Dunnett", measure, name, control, ahead, float(statistics[i]), p_value, n,
+                float(low[i]), float(high[i]),
+            )
+        )  # fmt: skip
     return found
 
 
@@ -129,7 +139,7 @@ def wilcoxon_paired(samples: Mapping[str, Samples], control: str, measure: str) 
     ----------
     Wilcoxon 1945, doi 10.2307/3001968.
     """
-    _check(samples, control)
+    check_paired(samples, control)
     found = []
     for name, values in samples.items():
         if name == control:
@@ -140,8 +150,33 @@ def wilcoxon_paired(samples: Mapping[str, Samples], control: str, measure: str) 
             outcome = stats.wilcoxon(difference)
             statistic, p_value = float(outcome.statistic), float(outcome.pvalue)
         ahead, n = float(np.median(difference)), len(values)
-        found.append(Comparison("Wilcoxon", measure, name, control, ahead, statistic, p_value, n))
+        found.append(
+            Comparison(
+                "Wilcoxon", measure, name, control, ahead, statistic, p_value, n,
+                *median_interval(difference),
+            )
+        )  # fmt: skip
     return found
+
+
+def median_interval(values: Samples) -> tuple[float, float]:
+    """Return the interval between two of the values that holds the median with at least 95 %.
+
+    Parameters
+    ----------
+    values
+        (n,) samples. Under six the interval cannot be that sure, and NaN is returned.
+
+    References
+    ----------
+    Thompson 1936, doi 10.1214/aoms/1177732502.
+    """
+    n = len(values)
+    rank = int(stats.binom.ppf(0.025, n, 0.5))
+    if rank < 1:
+        return float("nan"), float("nan")
+    ordered = np.sort(values)
+    return float(ordered[rank - 1]), float(ordered[n - rank])
 
 
 def bootstrap_mean(values: Samples, seed: int, n_resamples: int = 2000) -> tuple[float, float]:
@@ -200,7 +235,8 @@ def _interval(values: Samples) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _check(samples: Mapping[str, Samples], control: str) -> None:
+def check_paired(samples: Mapping[str, Samples], control: str) -> None:
+    """Raise `ParameterError` unless all groups have as many samples as the control, and enough."""
     if control not in samples:
         raise ParameterError(
             f"The control '{control}' is not among the samples: {', '.join(samples)}."

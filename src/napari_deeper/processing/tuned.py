@@ -6,8 +6,8 @@ use. What beats them beats every way of choosing the settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from napari_deeper.processing.metrics import mse
 
 Spectra = NDArray[np.float32]
 Finish = Callable[[Spectra], NDArray[np.float32]]
+Score = Callable[[NDArray[np.float32]], float]
 Candidates = Iterator[tuple[str, Spectra]]
 
 DENOISERS = ("savgol", "wavelet", "pca", "low-rank")
@@ -42,12 +43,16 @@ class Tuned:
         Its mean squared error.
     errors
         (settings, error) of every candidate, in the order tried.
+    best_score, best_score_settings
+        The largest score of any candidate, and whose it is; NaN and empty where none was asked for.
     """
 
     intensity: NDArray[np.float32]
     settings: str
     error: float
     errors: tuple[tuple[str, float], ...]
+    best_score: float = float("nan")
+    best_score_settings: str = ""
 
 
 def tune(
@@ -67,16 +72,60 @@ def tune(
         What is done to the denoised spectra before they are compared, for example interpolation;
         None for nothing.
     """
-    errors: list[tuple[str, float]] = []
-    best: tuple[float, str, NDArray[np.float32]] | None = None
-    for settings, clean in _CANDIDATES[method](spectra):
-        result = finish(clean) if finish else clean
-        error = mse(result, target)
-        errors.append((settings, error))
-        if best is None or error < best[0]:
-            best = error, settings, result
-    assert best is not None  # every grid has a candidate that fits any spectra
-    return Tuned(best[2], best[1], best[0], tuple(errors))
+    return tune_each(method, spectra, target, {"": finish or _leave})[""]
+
+
+def tune_each(
+    method: str,
+    spectra: Spectra,
+    target: NDArray[np.float32],
+    finishes: Mapping[str, Finish],
+    score: Score | None = None,
+) -> dict[str, Tuned]:
+    """Tune a denoiser once for each of several ways to finish, running its grid only once.
+
+    Parameters
+    ----------
+    method, spectra, target
+        As in `tune`.
+    finishes
+        What is done to the denoised spectra, by name.
+    score
+        Something else to judge every candidate by, the more the better; the result kept is still the
+        closest to the target.
+    """
+    errors: dict[str, list[tuple[str, float]]] = {name: [] for name in finishes}
+    kept: dict[str, Tuned] = {}
+    scores = dict.fromkeys(finishes, (float("-inf"), ""))
+    for settings, clean in candidates(method, spectra):
+        for name, finish in finishes.items():
+            result = finish(clean)
+            error = mse(result, target)
+            errors[name].append((settings, error))
+            if name not in kept or error < kept[name].error:
+                kept[name] = Tuned(result, settings, error, ())
+            if score:
+                scores[name] = max(scores[name], (score(result), settings), key=lambda s: s[0])
+    found = {name: replace(best, errors=tuple(errors[name])) for name, best in kept.items()}
+    if score:
+        for name, (value, settings) in scores.items():
+            found[name] = replace(found[name], best_score=value, best_score_settings=settings)
+    return found
+
+
+def candidates(method: str, spectra: Spectra) -> Candidates:
+    """Yield the settings of a denoiser's grid, and what each makes of the spectra.
+
+    Parameters
+    ----------
+    method, spectra
+        As in `tune`.
+    """
+    yield from _CANDIDATES[method](spectra)
+
+
+def _leave(spectra: Spectra) -> Spectra:
+    return spectra
 
 
 def _savgol(spectra: Spectra) -> Candidates:

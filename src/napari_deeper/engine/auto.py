@@ -27,6 +27,8 @@ MIN_SHARE = 0.05
 # Of fewer photons in each intensity, spikes of noise look like spots of a component.
 MIN_PHOTONS_FOR_IMAGES = 0.05
 _MAX_SPIKE_ROUNDS = 3
+# Where as many hold nothing but their mean, a network could only invent.
+_MIN_PIXELS_TO_SEE_NOTHING = 16
 
 
 def denoise_map(
@@ -100,6 +102,11 @@ def _with_network(
         if p.model:
             raise
         notes.append(f"auto did without the spectral network. {error}")
+        return shared, Share(0.0, 0.0), {}
+    if not shrunk.fit.sizes.size and len(spectra) >= _MIN_PIXELS_TO_SEE_NOTHING:
+        notes.append(
+            "auto left the spectral network out: no spectrum stands out of the noise from the others."
+        )
         return shared, Share(0.0, 0.0), {}
     progress.update(0.0, "Comparing the network with the shrunk map")
     # Asked several times, so they report nothing: a bar must not run backward.

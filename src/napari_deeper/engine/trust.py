@@ -18,6 +18,8 @@ Mask = NDArray[np.bool_]
 MAX_BYTES = 512 * 2**20
 # The mixture's gain is itself an estimate; a result is not taken to be better than this.
 _LEAST_PART = 0.3
+# Of fewer it is not known at all.
+_MIN_PIXELS = 64
 
 
 def complete(
@@ -77,7 +79,7 @@ def _uncertainty(
         )
         return None
     variance = shrinkage.variance(shrunk, rest)
-    if share.share:
+    if share.share and len(rest) >= _MIN_PIXELS:
         scale = np.square(shrinkage.noise.row * shrinkage.noise.column)
         mean = float(np.mean(variance / scale, dtype=np.float64))
         variance *= np.float32(max(_LEAST_PART, 1 + share.change / max(mean, 1e-12)))

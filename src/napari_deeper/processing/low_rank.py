@@ -118,7 +118,9 @@ def fit_smooth(
     kept = _gains(parts, level) > 0
     scores, basis = parts.components(kept)
     size = parts.values[kept].astype(np.float32)
-    spread = _score_noise(parts, level)[kept].astype(np.float32)
+    spread = np.zeros_like(size)
+    if level > 0:
+        spread = _score_noise(parts, level)[kept].astype(np.float32)
     gain = _score_reliability(parts, level)[kept].astype(np.float32)
     smooth = basis
     if kept.any():

@@ -152,7 +152,8 @@ def of_residual(residual: Spectra, clean: Spectra, noise: NoiseScale) -> Residua
         sigma = noise.row * noise.column
         if residual.shape[1] > 2 and len(residual) >= _MIN_PIXELS:
             sigma = np.full((1, 1), sigma_of_curvature(np.diff(residual, 2, axis=1), len(residual)))
-        return ResidualNoise(np.asarray(sigma, np.float32), none)
+        sigma = np.asarray(sigma, np.float32)
+        return ResidualNoise(sigma, none + _skewness(residual, sigma))
     level = np.maximum(clean, 0)
     constant, slope = _fit_line(residual, level[:, 1:-1])
     variance = constant + slope * level
@@ -163,6 +164,17 @@ def of_residual(residual: Spectra, clean: Spectra, noise: NoiseScale) -> Residua
     return ResidualNoise(
         np.asarray(sigma, np.float32), np.asarray(slope * shot / sigma**3, np.float32)
     )
+
+
+def _skewness(residual: Spectra, sigma: Spectra) -> float:
+    """Return the third moment of a residual in units of its noise, 0 if that could be chance.
+
+    Cut off at four sigma, so that bands and spikes do not count.
+    """
+    if not (sigma > 0).all():
+        return 0.0
+    moment = float(np.mean(np.clip(residual / sigma, -4, 4) ** 3, dtype=np.float64))
+    return moment if moment > 5 * np.sqrt(15 / residual.size) else 0.0
 
 
 @dataclass(frozen=True)

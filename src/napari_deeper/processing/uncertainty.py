@@ -21,6 +21,7 @@ _PIXELS_ALIKE = 1.5
 _WINDOW = 5
 # Error of smoothed spectra over that of smoothing them again.
 _SMOOTHED_AWAY = 1.4
+_MEAN_MORE = np.float32(1.8)
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def of_fit(fit: SmoothFit, check: NoiseCheck, score_variance: Spectra | None = N
     n_pixels = len(fit.scores)
     part = check.across(np.ones((n_pixels, 1), np.float32))
     mean = wavelet_variance(fit.mean, fit.sigma / np.sqrt(n_pixels), part)
-    total = np.repeat(mean, n_pixels, axis=0)
+    # What the mean took for a band by chance is in all pixels alike: no map averages that out.
+    total = np.repeat(_MEAN_MORE * mean, n_pixels, axis=0)
     if not fit.sizes.size:
         return total
     if score_variance is None:

@@ -11,7 +11,7 @@ from napari_deeper.engine import network as run
 from napari_deeper.engine import trust
 from napari_deeper.engine.denoise import MIN_SIDE, Denoised, DenoiseParams
 from napari_deeper.engine.eigenimages import EigenimageCleaner, has_space, open_cleaner
-from napari_deeper.engine.mixture import Share, network_share
+from napari_deeper.engine.mixture import network_share
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk
 from napari_deeper.processing import shot_noise, spikes
 from napari_deeper.processing.shot_noise import NoiseScale
@@ -63,9 +63,9 @@ def denoise_map(
     )
     progress.update(0.9, "Checking what was left out")
     kind = "low-rank + eigenimages" if cleaner else "low-rank"
-    chosen = f"{kind} + resunet" if share.share else f"smoothed {kind}"
+    chosen = f"{kind} + resunet" if share else f"smoothed {kind}"
     result = trust.complete(bridged, clean, spiked, shrunk, share, shrinkage, notes)
-    record: dict[str, Any] = {"chosen": chosen, "network_share": share.share}
+    record: dict[str, Any] = {"chosen": chosen, "network_share": share}
     record |= cleaner.record() if cleaner else {}
     record |= more | result.record
     return Denoised(result.intensity, record, result.uncertainty, result.flagged)
@@ -93,7 +93,7 @@ def _with_network(
     p: DenoiseParams,
     progress: Progress,
     notes: list[str],
-) -> tuple[Spectra, Share, dict[str, Any]]:
+) -> tuple[Spectra, float, dict[str, Any]]:
     """Mix in the network as far as the map bears it out; return also what to record."""
     shared = shrunk.intensity
     try:
@@ -102,12 +102,12 @@ def _with_network(
         if p.model:
             raise
         notes.append(f"auto did without the spectral network. {error}")
-        return shared, Share(0.0, 0.0), {}
+        return shared, 0.0, {}
     if not shrunk.fit.sizes.size and len(spectra) >= _MIN_PIXELS_TO_SEE_NOTHING:
         notes.append(
             "auto left the spectral network out: no spectrum stands out of the noise from the others."
         )
-        return shared, Share(0.0, 0.0), {}
+        return shared, 0.0, {}
     progress.update(0.0, "Comparing the network with the shrunk map")
     # Asked several times, so they report nothing: a bar must not run backward.
     quiet = Progress(cancel=progress.cancel)
@@ -119,17 +119,16 @@ def _with_network(
         lambda part: run.denoise_spectra(network, part, p.batch_size, quiet, []),
         network.coverage.weight,
     )
-    if share.share < MIN_SHARE:
+    if share < MIN_SHARE:
         notes.append(
             "auto left the spectral network out: its share of least expected error is under "
             f"{MIN_SHARE:.0%} on this map."
         )
-        return shared, Share(0.0, 0.0), {}
+        return shared, 0.0, {}
     notes.append(
-        f"auto mixed in {share.share:.0%} of the network's result, the share of least expected "
-        "error."
+        f"auto mixed in {share:.0%} of the network's result, the share of least expected error."
     )
-    clean = _mix(spectra, shared, share.share, network, p, progress.part(0.1, 1.0), notes)
+    clean = _mix(spectra, shared, share, network, p, progress.part(0.1, 1.0), notes)
     return clean, share, network.record()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,28 +12,12 @@ from napari_deeper.processing.shot_noise import NoiseScale
 Spectra = NDArray[np.float32]
 
 N_SAMPLE = 384
-# Noise of fewer photons comes in spikes, which small changes do not stand for.
-MIN_PHOTONS = 3.0
+# Noise of fewer photons is skewed, and what a network makes of that is mistaken for a gain.
+MIN_PHOTONS = 30.0
 _PROBE = np.float32(0.1)
 # What the network is trusted with before the data speak; they outweigh it from a handful of spectra
 # upwards.
 _PRIOR_SHARE, _PRIOR_SPREAD = 0.5, 0.2
-
-
-@dataclass(frozen=True)
-class Share:
-    """How much of the network's result to take.
-
-    Parameters
-    ----------
-    share
-        0 to 1.
-    change
-        Of the mean squared error by taking it, in units of the noise's variance; below 0 is better.
-    """
-
-    share: float
-    change: float
 
 
 def network_share(
@@ -44,7 +27,7 @@ def network_share(
     shrink: Callable[[Spectra], Spectra],
     network: Callable[[Spectra], Spectra],
     trust: Spectra,
-) -> Share:
+) -> float:
     """Estimate which share of the network's result, the rest from the shrunk map, has the least error.
 
     The error of a mixture follows from how far its two parts lie from each other and from the
@@ -64,17 +47,22 @@ def network_share(
     trust
         (channel,): 0 where the network has no say.
 
+    Returns
+    -------
+    float
+        0 to 1.
+
     References
     ----------
     Stein 1981, doi 10.1214/aos/1176345632; Ramani, Blu & Unser 2008, doi 10.1109/TIP.2008.2001404.
     """
     if noise.photons < MIN_PHOTONS:
-        return Share(0.0, 0.0)
+        return 0.0
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.permutation(len(spectra))[:N_SAMPLE])
     sigma = noise.row[chosen] * noise.column
     if not (sigma > 0).all():
-        return Share(0.0, 0.0)
+        return 0.0
     apart = trust * (network(spectra[chosen]) - shared[chosen])
     follows = 0.0
     # Few spectra average out little of the randomness of a probe.
@@ -90,5 +78,4 @@ def network_share(
     gain = (left - follows) / level
     distance = float(np.sum(np.square(apart), dtype=np.float64)) / level
     prior = _PRIOR_SPREAD**-2
-    share = float(np.clip((gain + prior * _PRIOR_SHARE) / (distance + prior), 0, 1))
-    return Share(share, share * (share * distance - 2 * gain) / apart.size)
+    return float(np.clip((gain + prior * _PRIOR_SHARE) / (distance + prior), 0, 1))

@@ -74,12 +74,20 @@ class Shrinkage:
 
         fit = self.noise.fit(spectra, clean if self.cleaner else None)
         shared = fit.intensity * self.noise.unit
-        sigma = self.noise.row * self.noise.column
-        if not (sigma > 0).all():
-            return Shrunk(shared, fit, None, Diffuse(np.zeros_like(shared), 0.0))
-        faint = diffuse.recover((spectra - shared) / sigma, self.alive)
+        faint = self.find_faint(spectra - shared)
         variance = variances[0] if variances else None
-        return Shrunk(shared + faint.intensity * sigma, fit, variance, faint)
+        return Shrunk(shared + faint.intensity * self.scale, fit, variance, faint)
+
+    @property
+    def scale(self) -> Spectra:
+        """Noise of each intensity, (pixel, channel)."""
+        return self.noise.row * self.noise.column
+
+    def find_faint(self, residual: Spectra) -> Diffuse:
+        """Find the signal beside the components, in units of the noise."""
+        if not (self.scale > 0).all():
+            return Diffuse(np.zeros_like(residual), 0.0)
+        return diffuse.recover(residual / self.scale, self.alive)
 
     def variance(self, shrunk: Shrunk, residual: Spectra) -> Spectra:
         """Return the expected squared error (pixel, channel) of a shrunk map.
@@ -89,7 +97,7 @@ class Shrinkage:
         residual
             (pixel, channel), of the final result, in the unit of the map.
         """
-        scale = self.noise.row * self.noise.column
+        scale = self.scale
         rest = residual / scale
         check = NoiseCheck.of(rest)
         total = uncertainty.of_fit(shrunk.fit, check, shrunk.score_variance)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.denoise import Denoised
-from napari_deeper.engine.mixture import Share
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk
 from napari_deeper.processing import lost_bands, residual, shot_noise
 from napari_deeper.processing.lost_bands import Found, NoiseTail
@@ -16,10 +15,8 @@ Mask = NDArray[np.bool_]
 
 # Above this many bytes of uncertainty there is none: the map may not fit into memory with it.
 MAX_BYTES = 512 * 2**20
-# The mixture's gain is itself an estimate; a result is not taken to be better than this.
-_LEAST_PART = 0.3
-# Of fewer it is not known at all.
-_MIN_PIXELS = 64
+# Errors have heavier tails than normal ones: 68 % lie within a little less than their deviation.
+_PART = np.float32(0.97)
 
 
 def complete(
@@ -27,7 +24,7 @@ def complete(
     clean: Spectra,
     spiked: Mask,
     shrunk: Shrunk,
-    share: Share,
+    share: float,
     shrinkage: Shrinkage,
     notes: list[str],
 ) -> Denoised:
@@ -40,7 +37,7 @@ def complete(
     spiked
         (pixel,): where there was one.
     shrunk, share
-        What the denoised map was made of.
+        What the denoised map was made of: the shrunk map, and the share of the network in it.
     notes
         Gets sentences for the user.
     """
@@ -48,10 +45,15 @@ def complete(
     if not (noise.sigma > 0).all():
         notes.append("The map holds no noise that could be told, so its result was not checked.")
         return Denoised(clean, {})
-    rest, tail = (spectra - clean) / noise.sigma, NoiseTail(noise.skewness)
-    found = lost_bands.recover(rest, tail, shrinkage.alive)
-    clean = clean + found.intensity * noise.sigma
-    rest -= found.intensity
+    tail = NoiseTail(noise.skewness)
+    # The filter for faint signal takes a part of a narrow band, whose rest would stand out less.
+    scale = np.float32(1 - share) * shrinkage.scale
+    without = np.asarray(clean - shrunk.faint.intensity * scale, np.float32)
+    found = lost_bands.recover((spectra - without) / noise.sigma, tail, shrinkage.alive)
+    if found.n_bands:
+        without += found.intensity * noise.sigma
+        clean = without + shrinkage.find_faint(spectra - without).intensity * scale
+    rest = (spectra - clean) / noise.sigma
     spiked = spiked | found.spiked
     flagged = residual.flag(rest, tail) | spiked
     record = {
@@ -60,7 +62,7 @@ def complete(
         "n_pixels_flagged": int(flagged.sum()),
     }
     notes.extend(_describe(found, spiked, flagged))
-    uncertainty = _uncertainty(spectra - clean, found, noise.sigma, shrunk, share, shrinkage, notes)
+    uncertainty = _uncertainty(spectra - clean, found, noise.sigma, shrunk, shrinkage, notes)
     return Denoised(clean, record, uncertainty, flagged)
 
 
@@ -69,7 +71,6 @@ def _uncertainty(
     found: Found,
     sigma: Spectra,
     shrunk: Shrunk,
-    share: Share,
     shrinkage: Shrinkage,
     notes: list[str],
 ) -> Spectra | None:
@@ -79,12 +80,8 @@ def _uncertainty(
         )
         return None
     variance = shrinkage.variance(shrunk, rest)
-    if share.share and len(rest) >= _MIN_PIXELS:
-        scale = np.square(shrinkage.noise.row * shrinkage.noise.column)
-        mean = float(np.mean(variance / scale, dtype=np.float64))
-        variance *= np.float32(max(_LEAST_PART, 1 + share.change / max(mean, 1e-12)))
     variance += found.variance * np.square(sigma)
-    return np.sqrt(variance)
+    return _PART * np.sqrt(variance)
 
 
 def _describe(found: Found, spiked: Mask, flagged: Mask) -> list[str]:

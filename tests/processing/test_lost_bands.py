@@ -76,7 +76,7 @@ def test_a_weaker_band_is_found_beside_a_clear_one():
     band = np.exp(-((CHANNEL - 150) ** 2) / 2 / 2.1**2).astype(np.float32)
     alive = np.ones((20, 20), bool)
     rest = noise(400, seed=3).reshape(20, 20, 300)
-    rest[9:12, 9:12] += 1.7 * band
+    rest[9:12, 9:12] += 2.0 * band
     alone = lost_bands.recover(rest.reshape(400, 300), NORMAL, alive)
     rest[10, 10] += 8 * band
 

@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 # Above this many bytes of uncertainty there is none: the map may not fit into memory with it.
 MAX_BYTES = 512 * 2**20
 # Errors have heavier tails than normal ones: 68 % lie within a little less than their deviation.
-_PART = np.float32(0.97)
+_PART = np.float32(0.93)
 
 
 def complete(

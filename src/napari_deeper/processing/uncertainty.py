@@ -21,7 +21,7 @@ _PIXELS_ALIKE = 1.5
 _WINDOW = 5
 # Error of smoothed spectra over that of smoothing them again.
 _SMOOTHED_AWAY = 1.4
-_MEAN_MORE = np.float32(1.8)
+_MEAN_ALONE = np.float32(1.8)
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def of_fit(fit: SmoothFit, check: NoiseCheck, score_variance: Spectra | None = N
     n_pixels = len(fit.scores)
     part = check.across(np.ones((n_pixels, 1), np.float32))
     mean = wavelet_variance(fit.mean, fit.sigma / np.sqrt(n_pixels), part)
-    # What the mean took for a band by chance is in all pixels alike: no map averages that out.
-    total = np.repeat(_MEAN_MORE * mean, n_pixels, axis=0)
     if not fit.sizes.size:
-        return total
+        # Nothing but the mean: what it took for a band by chance is in all pixels alike.
+        return np.repeat(_MEAN_ALONE * mean, n_pixels, axis=0)
+    total = np.repeat(mean, n_pixels, axis=0)
     if score_variance is None:
         score_variance = np.repeat(fit.gains[:, None], n_pixels, axis=1)
     spread = np.square(fit.spreads)[:, None]

@@ -21,7 +21,7 @@ _PIXELS_ALIKE = 1.5
 _WINDOW = 5
 # Error of smoothed spectra over that of smoothing them again.
 _SMOOTHED_AWAY = 1.4
-_MEAN_ALONE = np.float32(1.8)
+_MEAN_ALONE = np.float32(3.6)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def of_fit(fit: SmoothFit, check: NoiseCheck, score_variance: Spectra | None = N
     mean = wavelet_variance(fit.mean, fit.sigma / np.sqrt(n_pixels), part)
     if not fit.sizes.size:
         # Nothing but the mean: what it took for a band by chance is in all pixels alike.
-        return np.repeat(_MEAN_ALONE * mean, n_pixels, axis=0)
+        more = _MEAN_ALONE if n_pixels > 1 else _MEAN_ALONE / 2
+        return np.repeat(more * mean, n_pixels, axis=0)
     total = np.repeat(mean, n_pixels, axis=0)
     if score_variance is None:
         score_variance = np.repeat(fit.gains[:, None], n_pixels, axis=1)

@@ -91,6 +91,28 @@ class DenoiseParams:
     ] = 3
 
 
+@dataclass(frozen=True)
+class Denoised:
+    """Spectra (pixel, channel) that were denoised, and what is known about them.
+
+    Parameters
+    ----------
+    intensity
+        (pixel, channel).
+    record
+        What the provenance should say, as JSON types.
+    uncertainty
+        (pixel, channel): standard deviation of the error, or None where it is not known.
+    flagged
+        (pixel,): where what was taken off does not look like noise; None where that was not checked.
+    """
+
+    intensity: Spectra
+    record: dict[str, Any]
+    uncertainty: Spectra | None = None
+    flagged: Mask | None = None
+
+
 def denoise(
     cube: RamanCube,
     params: DenoiseParams | None = None,
@@ -115,7 +137,8 @@ def denoise(
     -------
     RamanCube
         Same shape and axis. Its last step records what was chosen and what the user should know.
-        Spectra that do not vary are returned as they are.
+        Spectra that do not vary are returned as they are. ``method="auto"`` gives the uncertainty
+        of each intensity, and flags the pixels where what was taken off does not look like noise.
 
     Raises
     ------
@@ -137,17 +160,29 @@ def denoise(
     # Squares of very large or small intensities would leave float32; at a maximum of 1 they cannot.
     unit = np.float32(np.abs(spectra).max())
     alive = varies.reshape(cube.shape[:2])
-    clean, record = _run(spectra[varies] / unit, alive, cube, p, progress, notes)
+    result = _run(spectra[varies] / unit, alive, cube, p, progress, notes)
     out = spectra.copy()
-    out[varies] = clean * unit
+    out[varies] = result.intensity * unit
     n_flat = int((~varies).sum())
     if n_flat:
         notes.append(
             f"{n_flat} spectra do not vary (all zero or constant) and were left as they are."
         )
     progress.update(1.0, "Denoised")
-    step = Step("denoise", settings_of.to_json(p) | record, tuple(dict.fromkeys(notes)))
-    return cube.derive(out.reshape(cube.shape), step)
+    step = Step("denoise", settings_of.to_json(p) | result.record, tuple(dict.fromkeys(notes)))
+    return cube.derive(out.reshape(cube.shape), step, **_trust(result, alive, unit))
+
+
+def _trust(result: Denoised, alive: Mask, unit: np.float32) -> dict[str, Any]:
+    """Return the uncertainty and the flags as a cube holds them; pixels that are flat have neither."""
+    trust: dict[str, Any] = {}
+    if result.uncertainty is not None:
+        trust["uncertainty"] = np.zeros((*alive.shape, result.uncertainty.shape[1]), np.float32)
+        trust["uncertainty"][alive] = result.uncertainty * unit
+    if result.flagged is not None:
+        trust["flagged"] = np.zeros(alive.shape, bool)
+        trust["flagged"][alive] = result.flagged
+    return trust
 
 
 def check_denoise(cube: RamanCube, p: DenoiseParams) -> None:
@@ -172,11 +207,8 @@ def _run(
     p: DenoiseParams,
     progress: Progress,
     notes: list[str],
-) -> tuple[Spectra, dict[str, Any]]:
-    """Denoise (pixel, channel) spectra of maximum 1; return them and what to record.
-
-    They are those of the pixels (y, x) that are alive.
-    """
+) -> Denoised:
+    """Denoise (pixel, channel) spectra of maximum 1, those of the pixels (y, x) that are alive."""
     if p.method == "resunet":
         return _by_network(spectra, cube, p, progress, notes)
     if p.method == "auto":
@@ -190,30 +222,31 @@ def _run(
                 f"The map has {len(spectra)} spectra: too few to tell what they share from their "
                 "noise. Another method removes more."
             )
-        return low_rank.shrink(spectra), record
+        return Denoised(low_rank.shrink(spectra), record)
     if p.method == "pca":
         n_kept = p.n_components or low_rank.count_components(spectra)
         n_kept = min(n_kept, *spectra.shape)
         notes.append(f"PCA kept the mean spectrum and {n_kept} components.")
-        return low_rank.pca(spectra, n_kept), record | {"n_components_kept": n_kept}
+        return Denoised(low_rank.pca(spectra, n_kept), record | {"n_components_kept": n_kept})
     if p.method == "savgol":
         window, order = p.window, p.polyorder
         if not window:
             window, order = smoothing.best_savgol(spectra)
             notes.append(f"Savitzky-Golay: window {window} and order {order} were chosen.")
         record |= {"window_used": window, "polyorder_used": order}
-        return _in_chunks(lambda s: smoothing.savgol(s, window, order), spectra, progress), record
-    return _in_chunks(smoothing.wavelet, spectra, progress), record
+        filtered = _in_chunks(lambda s: smoothing.savgol(s, window, order), spectra, progress)
+        return Denoised(filtered, record)
+    return Denoised(_in_chunks(smoothing.wavelet, spectra, progress), record)
 
 
 def _by_network(
     spectra: Spectra, cube: RamanCube, p: DenoiseParams, progress: Progress, notes: list[str]
-) -> tuple[Spectra, dict[str, Any]]:
+) -> Denoised:
     from napari_deeper.engine import network as run
 
     network = run.open_network("resunet", cube.wavenumber, p.model, p.device)
     clean = run.denoise_spectra(network, spectra, p.batch_size, progress, notes)
-    return clean, {"chosen": "resunet"} | network.record()
+    return Denoised(clean, {"chosen": "resunet"} | network.record())
 
 
 def _in_chunks(

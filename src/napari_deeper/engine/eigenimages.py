@@ -52,9 +52,17 @@ class EigenimageCleaner:
             "device_used": self.choice.description,
         }
 
-    def clean(self, scores: Intensity, progress: Progress, notes: list[str]) -> Intensity:
-        """Denoise (component, pixel) scores whose noise has variance 1."""
-        out = np.empty_like(scores)
+    def clean(
+        self, scores: Intensity, progress: Progress, notes: list[str]
+    ) -> tuple[Intensity, Intensity]:
+        """Denoise (component, pixel) scores whose noise has variance 1.
+
+        Returns
+        -------
+        clean, variance
+            Like the scores: denoised, and the expected squared error of that.
+        """
+        out, variance = np.empty_like(scores), np.empty_like(scores)
         nearest = distance_transform_edt(~self.alive, return_distances=False, return_indices=True)
         strip = _STRIP_PIXELS
         for number, row in enumerate(scores):
@@ -71,9 +79,9 @@ class EigenimageCleaner:
 
             smallest = self.alive.shape[1]
             result, strip = run_within_memory(step, max(strip, smallest), smallest, "strip", notes)
-            out[number] = result[self.alive]
+            out[number], variance[number] = result[:, self.alive]
         progress.update(1.0, "Denoised eigenimages")
-        return out
+        return out, variance
 
 
 def open_cleaner(alive: Mask, device: str) -> EigenimageCleaner:
@@ -96,16 +104,20 @@ def open_cleaner(alive: Mask, device: str) -> EigenimageCleaner:
 def _in_strips(
     model: EigenimageDenoiser, image: Intensity, n_pixels: int, choice: DeviceChoice
 ) -> Intensity:
-    """Run an image (y, x) through the network a few rows at a time; the result is the same."""
+    """Run an image (y, x) through the network a few rows at a time; the result is the same.
+
+    Returns (2, y, x): the denoised image and its variance.
+    """
     n_y, n_x = image.shape
     n_rows, reach = max(1, n_pixels // n_x), model.reach
     whole = torch.from_numpy(image)[None, None]
     level = rms(whole).to(choice.device)
-    out = np.empty_like(image)
+    out = np.empty((2, *image.shape), np.float32)
     for start in range(0, n_y, n_rows):
         first, stop = max(0, start - reach), min(n_y, start + n_rows + reach)
         with torch.inference_mode():
-            part = model(whole[:, :, first:stop].to(choice.device), level).cpu().numpy()
+            both = model.with_variance(whole[:, :, first:stop].to(choice.device), level)
+            part = torch.cat(both)[:, 0].cpu().numpy()
         n = min(n_rows, n_y - start)
-        out[start : start + n] = part[0, 0, start - first : start - first + n]
+        out[:, start : start + n] = part[:, start - first : start - first + n]
     return out

@@ -12,8 +12,8 @@ from napari_deeper.processing.shot_noise import NoiseScale
 Spectra = NDArray[np.float32]
 
 N_SAMPLE = 384
-# Noise of fewer photons comes in spikes, which small changes do not stand for.
-MIN_PHOTONS = 3.0
+# Noise of fewer photons is skewed, and what a network makes of that is mistaken for a gain.
+MIN_PHOTONS = 30.0
 _PROBE = np.float32(0.1)
 # What the network is trusted with before the data speak; they outweigh it from a handful of spectra
 # upwards.

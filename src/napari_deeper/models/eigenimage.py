@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
+# Of the variance: from next to none to several times that of the noise.
+_LOG_VARIANCE = (-8.0, 3.0)
+
 
 @dataclass(frozen=True)
 class EigenimageDenoiserConfig:
@@ -28,7 +31,8 @@ class EigenimageDenoiserConfig:
 class EigenimageDenoiser(nn.Module):
     """A residual network for images of any size whose noise has variance 1.
 
-    It estimates the noise and takes it off. An untrained one returns what it is given.
+    It estimates the noise and takes it off, and tells how large the square of what is left of the
+    error should be. An untrained one returns what it is given, at a variance of 1.
 
     Parameters
     ----------
@@ -38,7 +42,8 @@ class EigenimageDenoiser(nn.Module):
     References
     ----------
     Zhang et al. 2017, doi 10.1109/TIP.2017.2662206 (estimating the noise); Zhuang & Bioucas-Dias
-    2018, doi 10.1109/JSTARS.2018.2796570 (eigenimages one by one).
+    2018, doi 10.1109/JSTARS.2018.2796570 (eigenimages one by one); Nix & Weigend 1994, doi
+    10.1109/ICNN.1994.374138 (a variance beside the estimate).
     """
 
     def __init__(self, config: EigenimageDenoiserConfig | None = None) -> None:
@@ -50,6 +55,11 @@ class EigenimageDenoiser(nn.Module):
         self.tail = nn.Conv2d(width, 1, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        half = max(1, width // 2)
+        last = nn.Conv2d(half, 1, 1)
+        self.doubt = nn.Sequential(nn.Conv2d(width, half, 3, padding=1), nn.ReLU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     @property
     def reach(self) -> int:
@@ -64,13 +74,28 @@ class EigenimageDenoiser(nn.Module):
         level
             (batch, 1, 1, 1), root mean square of the whole image where ``x`` is a part of one.
         """
+        features = self._features(x, level)
+        noise: Tensor = self.tail(features)
+        return x - noise.to(x.dtype)
+
+    def with_variance(self, x: Tensor, level: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Denoise as `forward` does, and return the expected squared error of each pixel too.
+
+        The variance learns from the features of the denoiser but does not change them.
+        """
+        features = self._features(x, level)
+        clean = x - self.tail(features).to(x.dtype)
+        log_variance = self.doubt(features.detach()).float()
+        return clean, log_variance.clamp(*_LOG_VARIANCE).exp()
+
+    def _features(self, x: Tensor, level: Tensor | None) -> Tensor:
         if level is None:
             level = rms(x)
         # The detail has the noise at its own size, however strong the image is.
         detail = torch.asinh(x - avg_pool2d(pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1))
         seen = torch.cat([x / level, (1 / level).expand_as(x), detail], dim=1)
-        noise: Tensor = self.tail(self.body(self.head(seen)))
-        return x - noise.to(x.dtype)
+        features: Tensor = self.body(self.head(seen))
+        return features
 
 
 class _Block(nn.Module):

@@ -63,22 +63,74 @@ def shrink_smooth(
         Denoises the scores of the components, which are images where the pixels are those of an
         image; None shrinks each by its reliability.
     """
+    return fit_smooth(spectra, sigma, clean_scores).intensity
+
+
+@dataclass(frozen=True)
+class SmoothFit:
+    """What `shrink_smooth` makes of a map, in parts.
+
+    Parameters
+    ----------
+    mean
+        (1, channel), smoothed.
+    scores
+        (pixel, component), denoised.
+    components
+        (component, channel), smoothed, of norm about 1.
+    sizes
+        (component,): the root of the sum of squares of the measured scores.
+    spreads
+        (component,): the noise of each component's measured scores.
+    gains
+        (component,): which part of the measured scores is signal.
+    sigma
+        Noise of each intensity.
+    """
+
+    mean: Spectra
+    scores: Spectra
+    components: Spectra
+    sizes: Spectra
+    spreads: Spectra
+    gains: Spectra
+    sigma: float
+
+    @property
+    def intensity(self) -> Spectra:
+        """(pixel, channel)."""
+        return np.asarray(self.scores @ self.components + self.mean, np.float32)
+
+
+def fit_smooth(
+    spectra: Spectra, sigma: float | None = None, clean_scores: CleanScores | None = None
+) -> SmoothFit:
+    """Do what `shrink_smooth` does, and return its parts.
+
+    Parameters
+    ----------
+    spectra, sigma, clean_scores
+        As in `shrink_smooth`.
+    """
     parts = _decompose(spectra)
     level = _noise_level(spectra, parts) if sigma is None else sigma
     mean = wavelet(parts.mean[None], sigma=level / np.sqrt(spectra.shape[0]))
     kept = _gains(parts, level) > 0
-    if not kept.any():
-        return np.repeat(mean, spectra.shape[0], axis=0)
     scores, basis = parts.components(kept)
     size = parts.values[kept].astype(np.float32)
-    smooth = wavelet(basis * size[:, None], sigma=level) / size[:, None]
-    if clean_scores is None or level <= 0:
-        clean = scores * _score_reliability(parts, level)[kept]
+    spread = np.zeros_like(size)
+    if level > 0:
+        spread = _score_noise(parts, level)[kept].astype(np.float32)
+    gain = _score_reliability(parts, level)[kept].astype(np.float32)
+    smooth = basis
+    if kept.any():
+        smooth = wavelet(basis * size[:, None], sigma=level) / size[:, None]
+    if clean_scores is None or level <= 0 or not kept.any():
+        clean = scores * gain
     else:
-        spread = _score_noise(parts, level)[kept]
         unit = np.ascontiguousarray((scores / spread).T, np.float32)
         clean = clean_scores(unit).T * spread
-    return np.asarray(clean @ smooth + mean, np.float32)
+    return SmoothFit(mean, clean, smooth, size, spread, gain, level)
 
 
 @dataclass(frozen=True)

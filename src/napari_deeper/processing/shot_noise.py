@@ -8,13 +8,14 @@ its noise is nearly uniform, and scaled back when shrunk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from napari_deeper.processing import low_rank
+from napari_deeper.processing.noise import sigma_of_curvature
 
 Spectra = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -55,11 +56,22 @@ class NoiseScale:
 
     def shrink(self, spectra: Spectra, clean_scores: low_rank.CleanScores | None = None) -> Spectra:
         """Shrink (pixel, channel) spectra, with `low_rank.shrink_smooth`, at this noise."""
+        unit = self.unit
+        return np.asarray(self.fit(spectra, clean_scores).intensity * unit, np.float32)
+
+    def fit(
+        self, spectra: Spectra, clean_scores: low_rank.CleanScores | None = None
+    ) -> low_rank.SmoothFit:
+        """Return the parts of what `shrink` makes, in units of `unit`."""
         if self.uniform:
             sigma = float(self.row[0, 0] * self.column[0, 0])
-            return low_rank.shrink_smooth(spectra, sigma, clean_scores)
-        scale = self.row * self.column
-        return low_rank.shrink_smooth(spectra / scale, 1.0, clean_scores) * scale
+            return low_rank.fit_smooth(spectra, sigma, clean_scores)
+        return low_rank.fit_smooth(spectra / self.unit, 1.0, clean_scores)
+
+    @property
+    def unit(self) -> Spectra:
+        """What the map is divided by before its parts are sought: 1, or the noise where it varies."""
+        return np.ones((1, 1), np.float32) if self.uniform else self.row * self.column
 
 
 def estimate(spectra: Spectra) -> NoiseScale:
@@ -92,7 +104,77 @@ def estimate(spectra: Spectra) -> NoiseScale:
         scale = _proportional(signal, (1 - share) * sigma**2, share * sigma**2 / signal.mean)
         if abs(share - before) < _SETTLED:
             break
-    return scale
+    return _raise(scale, spectra)
+
+
+def _raise(scale: NoiseScale, spectra: Spectra) -> NoiseScale:
+    """Raise the level to that of what shrinkage takes off, if that is higher.
+
+    Too low a level makes components of noise. It is not lowered: where next to nothing was counted
+    there is less noise than was expected, but elsewhere there is not.
+    """
+    fit = scale.fit(spectra)
+    rest = spectra / (scale.row * scale.column) - fit.intensity
+    n_kept, (n_rows, n_channels) = fit.sizes.size, spectra.shape
+    free = max(n_rows / 2, (n_rows - n_kept) * (1 - n_kept / n_channels))
+    level = sigma_of_curvature(np.diff(rest, 2, axis=1), free)
+    return replace(scale, row=scale.row * np.float32(max(1.0, level)))
+
+
+@dataclass(frozen=True)
+class ResidualNoise:
+    """The noise in a residual, intensity by intensity.
+
+    Parameters
+    ----------
+    sigma
+        (pixel, channel) or broadcast to it: standard deviation.
+    skewness
+        Likewise: third moment over the cube of sigma. Few photons are skewed.
+    """
+
+    sigma: Spectra
+    skewness: Spectra
+
+
+def of_residual(residual: Spectra, clean: Spectra, noise: NoiseScale) -> ResidualNoise:
+    """Fit the noise of a residual to its own size, and where it is shot noise to the clean signal.
+
+    Parameters
+    ----------
+    residual, clean
+        (pixel, channel): what was taken off, and what was kept.
+    noise
+        Of the map.
+    """
+    none = np.zeros((1, 1), np.float32)
+    if noise.uniform or len(residual) < _MIN_PIXELS:
+        sigma = noise.row * noise.column
+        if residual.shape[1] > 2 and len(residual) >= _MIN_PIXELS:
+            sigma = np.full((1, 1), sigma_of_curvature(np.diff(residual, 2, axis=1), len(residual)))
+        sigma = np.asarray(sigma, np.float32)
+        return ResidualNoise(sigma, none + _skewness(residual, sigma))
+    level = np.maximum(clean, 0)
+    constant, slope = _fit_line(residual, level[:, 1:-1])
+    variance = constant + slope * level
+    # Where next to nothing was counted, the clean signal is not known well enough.
+    variance = np.maximum(variance, _FLOOR * variance.mean(dtype=np.float64))
+    shot = np.maximum(variance - constant, 0)
+    sigma = np.sqrt(variance)
+    return ResidualNoise(
+        np.asarray(sigma, np.float32), np.asarray(slope * shot / sigma**3, np.float32)
+    )
+
+
+def _skewness(residual: Spectra, sigma: Spectra) -> float:
+    """Return the third moment of a residual in units of its noise, 0 if that could be chance.
+
+    Cut off at four sigma, so that bands and spikes do not count.
+    """
+    if not (sigma > 0).all():
+        return 0.0
+    moment = float(np.mean(np.clip(residual / sigma, -4, 4) ** 3, dtype=np.float64))
+    return moment if moment > 5 * np.sqrt(15 / residual.size) else 0.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +207,12 @@ def _fit(residual: Spectra, signal: _Signal) -> tuple[float, float]:
     """Fit variance = constant + slope * signal to second differences of what was taken off."""
     if signal.mean <= 0:
         return 1.0, 0.0
+    return _fit_line(residual, signal.row * signal.column[:, 1:-1] / signal.mean)
+
+
+def _fit_line(residual: Spectra, level: NDArray[np.floating]) -> tuple[float, float]:
+    """Fit variance = constant + slope * level (pixel, channel without the first and last)."""
     variance = np.square(np.diff(residual, 2, axis=1), dtype=np.float64) / 6
-    level = signal.row * signal.column[:, 1:-1] / signal.mean
     borders = np.quantile(level, np.linspace(0, 1, _N_BINS + 1)[1:-1])
     place = np.searchsorted(borders, level.ravel(), side="right")
     n = np.bincount(place, minlength=_N_BINS)

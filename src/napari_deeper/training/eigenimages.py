@@ -38,10 +38,15 @@ def make_batch(n_pixels: int, rng: np.random.Generator) -> tuple[Tensor, Tensor,
 
 
 def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
-    """Return the squared error over that of the best constant factor, so that all strengths count."""
+    """Return the squared error over that of the best constant factor, so that all strengths count.
+
+    Added is the likelihood of the error under the variance that the network gives for it.
+    """
     noisy, clean, power = batch
-    error = (net(noisy).float() - clean).square()
-    mean: Tensor = (error * (1 + 1 / power)).mean()
+    denoised, variance = net.with_variance(noisy)  # type: ignore[operator]
+    error = (denoised.float() - clean).square()
+    likelihood = (variance.log() + error.detach() / variance) / 2
+    mean: Tensor = (error * (1 + 1 / power)).mean() + likelihood.mean()
     return mean
 
 

@@ -34,18 +34,71 @@ def test_everything_is_physical(truth):
     np.testing.assert_allclose((truth.endmembers**2).mean(axis=1), 1, rtol=1e-5)
 
 
-def test_parts_lie_where_they_should(truth):
+def test_parts_lie_where_they_should():
+    truth = cell((40, 36), 0.5, np.random.default_rng(4), neighbors=False)
     part = dict(zip(truth.names, np.moveaxis(truth.abundances, 2, 0), strict=True))
     corner, middle = (slice(0, 3), slice(0, 3)), (slice(15, 25), slice(13, 23))
     for name in ("protein", "nucleic acid", "lipid", "membrane"):
         assert part[name][corner].max() < 0.02
     assert part["protein"][middle].mean() > 0.3
     assert part["nucleic acid"].max() > 0.4
-    assert part["background"][corner].mean() > part["background"][middle].mean()
+    for name in ("water", "substrate"):
+        assert part[name][corner].mean() > part[name][middle].mean()
     # Droplets are small: a few pixels hold much of the lipid.
     lipid = np.sort(part["lipid"].ravel())[::-1]
     assert lipid[0] > 0.5
     assert lipid[:30].sum() > 0.4 * lipid.sum()
+
+
+def test_the_reticulum_lies_about_the_nucleus():
+    made = [cell((64, 64), 0.5, np.random.default_rng(i), neighbors=False) for i in range(4)]
+    near, far = [], []
+    for truth in made:
+        dna = truth.abundances[..., truth.names.index("nucleic acid")]
+        membrane = truth.abundances[..., truth.names.index("membrane")]
+        protein = truth.abundances[..., truth.names.index("protein")]
+        y, x = np.nonzero(dna > 0.35)
+        away = np.hypot(*(np.mgrid[:64, :64] - np.array([y.mean(), x.mean()])[:, None, None]))
+        radius = np.sqrt(y.size / np.pi)
+        cytoplasm = (protein > 0.5) & (dna < 0.25)
+        near.append(membrane[cytoplasm & (away < radius + 4)].mean())
+        far.append(membrane[cytoplasm & (away > radius + 7)].mean())
+    assert np.mean(near) > 1.3 * np.mean(far)
+
+
+def test_droplets_are_as_small_as_a_pixel():
+    truth = cell((64, 64), 0.5, np.random.default_rng(3), neighbors=False)
+    lipid = truth.abundances[..., truth.names.index("lipid")]
+    core = np.pad(lipid, 1)
+    around = [core[1 + a : 65 + a, 1 + b : 65 + b] for a, b in ((0, 1), (1, 0), (0, -1), (-1, 0))]
+    single = (lipid > 0.3) & (np.max(around, axis=0) < 0.75 * lipid)
+    assert single.sum() >= 2
+
+
+def test_neighbors_reach_into_the_field():
+    rim = np.ones((48, 48), dtype=bool)
+    rim[3:-3, 3:-3] = False
+
+    def protein_at_the_rim(seed, neighbors):
+        truth = cell((48, 48), 0.5, np.random.default_rng(seed), neighbors=neighbors)
+        return truth.abundances[..., truth.names.index("protein")][rim].mean()
+
+    alone = [protein_at_the_rim(i, False) for i in range(5)]
+    beside = [protein_at_the_rim(i, True) for i in range(5)]
+    assert np.mean(beside) > np.mean(alone) + 0.02
+
+
+def test_a_large_field_holds_many_cells():
+    truth = cell((60, 60), 2.0, np.random.default_rng(0), default_wavenumber(20))
+    dna = truth.abundances[..., truth.names.index("nucleic acid")]
+    assert 0.05 < (dna > 0.3).mean() < 0.5
+    assert (dna[:, :15] > 0.3).any() and (dna[:, -15:] > 0.3).any()
+
+
+def test_the_structures_add_up_to_no_more_than_one_cell_anywhere():
+    truth = cell((64, 64), 0.5, np.random.default_rng(0))
+    water = truth.abundances[..., truth.names.index("water")]
+    assert water.min() >= 0.099 and water.max() <= 0.201
 
 
 @pytest.mark.parametrize(("size", "pixel_size"), [((1, 1), 0.5), ((5, 30), 1.0), ((24, 24), 0.125)])

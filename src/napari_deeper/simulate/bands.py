@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 # Between a natural line and the resolution of the instrument.
 _LORENTZ_SHARE = 0.6

@@ -1,4 +1,4 @@
-"""One simulated cell: where everything is, and what it is made of, is known.
+"""Simulated cells: where everything is, and what it is made of, is known.
 
 Shapes are drawn in um on a grid four times finer than the pixels, blurred by the focus, and read at
 the pixel centres, so the same cell can be drawn at any pixel size and a droplet may be smaller than
@@ -7,47 +7,20 @@ a pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_deeper.simulate.bands import Array
-from napari_deeper.simulate.components import endmembers
-from napari_deeper.simulate.random_maps import blur
-from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.provenance import Step
+from napari_deeper.simulate.chemistries import choose_substances
+from napari_deeper.simulate.fields import Field, step_up
+from napari_deeper.simulate.scene import SimulatedMap, assemble, default_wavenumber
 
-COMPONENT_NAMES = ("nucleic acid", "protein", "lipid", "membrane", "glycogen", "background")
-_OVERSAMPLING = 4
+__all__ = ["SimulatedCell", "cell", "default_wavenumber", "draw_cell"]
 
-
-@dataclass(frozen=True, eq=False)
-class SimulatedCell:
-    """A clean cube and its truth: ``cube.intensity = abundances @ endmembers``.
-
-    Parameters
-    ----------
-    cube
-        Free of noise; an intensity of 1 is about one mean component.
-    names
-        Of the components.
-    abundances
-        (y, x, component), not negative.
-    endmembers
-        (component, channel), each with mean square 1.
-    """
-
-    cube: RamanCube
-    names: tuple[str, ...]
-    abundances: NDArray[np.float32]
-    endmembers: NDArray[np.float32]
-
-
-def default_wavenumber(n: int = 500, low: float = 600.0, high: float = 1800.0) -> Array:
-    """Return the axis of a grating spectrometer at 532 nm: even in wavelength, so not in cm-1."""
-    first, last = (1 / (1 / 532.0 - shift * 1e-7) for shift in (low, high))
-    return np.asarray(1e7 / 532.0 - 1e7 / np.linspace(first, last, n))
+SimulatedCell = SimulatedMap
+_LARGEST_RADIUS = 16.0  # um
+STRUCTURES = (
+    "dna", "rna", "protein", "droplet", "pigment", "mineral", "membrane", "mitochondria", "glycogen"
+)  # fmt: skip
 
 
 def cell(
@@ -56,8 +29,15 @@ def cell(
     rng: np.random.Generator | None = None,
     wavenumber: Array | None = None,
     focus: float = 0.25,
-) -> SimulatedCell:
-    """Simulate one cell that fills about two thirds of the field.
+    *,
+    chemistry: str = "default",
+    neighbors: bool = True,
+) -> SimulatedMap:
+    """Simulate one cell that fills about two thirds of the field, up to a radius of 16 um.
+
+    It has a nucleus with nucleoli, cytoplasm with mitochondria and glycogen, endoplasmic reticulum
+    about the nucleus, lipid droplets down to less than a pixel, and a membrane; under and around it
+    are substrate and water.
 
     Parameters
     ----------
@@ -71,110 +51,132 @@ def cell(
         (channel,), cm-1; None is `default_wavenumber`.
     focus
         Standard deviation of the laser spot, um.
+    chemistry
+        ``"default"``, or ``"held-out"`` for substances that no training spectrum is drawn from.
+    neighbors
+        Whether parts of other cells may reach into the field; a large field is full of them.
+
+    Raises
+    ------
+    ParameterError
+        If the chemistry is unknown.
     """
     rng = rng or np.random.default_rng(0)
-    axis = default_wavenumber() if wavenumber is None else np.asarray(wavenumber, dtype=float)
-    field = _Field(size, pixel_size, rng)
-    maps = field.draw()
-    sampled = [_see(maps[name], focus, pixel_size) for name in COMPONENT_NAMES]
-    abundances = np.maximum(np.stack(sampled, axis=-1), 0).astype(np.float32)
-    spectra = endmembers(COMPONENT_NAMES, axis).astype(np.float32)
-    step = Step("simulate", {"what": "cell", "size": list(size), "focus": focus})
-    cube = RamanCube(
-        abundances @ spectra,
-        axis,
-        (pixel_size, pixel_size),
-        excitation_nm=532.0,
-        provenance=(step,),
-        metadata={"name": "Simulated cell", "simulated": True},
-    )
-    return SimulatedCell(cube, COMPONENT_NAMES, abundances, spectra)
+    substances = choose_substances(chemistry, rng)
+    field = Field(size, pixel_size, rng)
+    radius = min(0.40 * field.extent.min(), _LARGEST_RADIUS)
+    center = field.extent / 2 + rng.normal(0, 0.02, 2) * field.extent
+    maps = {name: np.zeros(field.y.shape) for name in STRUCTURES}
+    body = np.zeros(field.y.shape)
+    add_cell(field, center, radius, maps, body)
+    if neighbors:
+        crowd = 2 + int(4 * np.prod(field.extent / (2 * radius)) * rng.uniform(0.3, 0.8))
+        for place in field.scatter(crowd, 1.9 * radius, 0.7 * radius):
+            if np.hypot(*(place - center)) > 1.9 * radius:
+                add_cell(field, place, radius * rng.uniform(0.8, 1.05), maps, body)
+    maps |= surround(field, body)
+    return assemble(present(maps), substances, wavenumber, pixel_size, focus, "cell")
 
 
-def _see(fine: Array, focus: float, pixel_size: float) -> Array:
-    """Blur a fine map by the focus and read it at the pixel centres."""
-    seen = blur(fine, focus / pixel_size * _OVERSAMPLING)
-    cells = seen.reshape(
-        seen.shape[0] // _OVERSAMPLING, _OVERSAMPLING, seen.shape[1] // _OVERSAMPLING, _OVERSAMPLING
-    )
-    # The centre of a pixel lies between the two middle fine points.
-    middle = slice(_OVERSAMPLING // 2 - 1, _OVERSAMPLING // 2 + 1)
-    return np.asarray(cells[:, middle, :, middle].mean(axis=(1, 3)))
+def surround(field: Field, body: Array) -> dict[str, Array]:
+    """Return the fine maps of water and substrate about what lies in the field, 1 where it does."""
+    y, x = field.y / field.extent.max(), field.x / field.extent.max()
+    # Never quite level, so the focus lies deeper in the substrate at one side.
+    slope = field.rng.normal(0, 0.15, 2)
+    level = np.clip(1 + slope[0] * (y - 0.5) + slope[1] * (x - 0.5), 0.3, 1.7)
+    return {"water": 0.20 - 0.10 * body, "substrate": 0.12 * level * (1 - 0.25 * body)}
 
 
-class _Field:
-    """The fine grid in um and what is drawn on it."""
+def present(maps: dict[str, Array]) -> dict[str, Array]:
+    """Leave out those structures that only some cells have, where none has."""
+    return {k: v for k, v in maps.items() if k not in ("pigment", "mineral") or v.max() > 0.01}
 
-    def __init__(self, size: tuple[int, int], pixel_size: float, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.step = pixel_size / _OVERSAMPLING
-        n_y, n_x = (n * _OVERSAMPLING for n in size)
-        self.y, self.x = np.mgrid[:n_y, :n_x] * self.step
-        self.extent = np.array([n_y, n_x]) * self.step
-        self.radius = 0.40 * self.extent.min()
 
-    def draw(self) -> dict[str, Array]:
-        """Return the fine maps of all components."""
-        center = self.extent / 2 + self.rng.normal(0, 0.02, 2) * self.extent
-        body, rim = self.outline(center, self.radius, 0.10)
-        bearing = self.rng.uniform(0, 2 * np.pi)
-        off = 0.22 * self.radius * np.array([np.sin(bearing), np.cos(bearing)])
-        nucleus, _ = self.outline(center + off, 0.45 * self.radius, 0.05)
-        nucleoli = self.discs(center + off, 0.25 * self.radius, 1 + int(self.rng.integers(3)), 0.09)
-        nucleoli = nucleoli * nucleus
-        cytoplasm = body * (1 - nucleus)
-        droplets = self.droplets(center - off, cytoplasm)
-        free = np.clip(1 - 0.7 * droplets, 0, 1)
-        texture = self.texture(0.6, 0.25)
-        chromatin = self.texture(0.5, 0.30)
-        return {
-            "nucleic acid": nucleus * 0.65 * chromatin
-            + 0.25 * nucleoli
-            + 0.14 * cytoplasm * free * texture,
-            "protein": (0.75 * nucleus + 0.35 * nucleoli + 0.85 * cytoplasm * free) * texture,
-            "lipid": 2.2 * droplets + 0.06 * cytoplasm,
-            "membrane": 0.55 * rim + 0.22 * cytoplasm * self.texture(0.8, 0.5),
-            "glycogen": 0.30 * cytoplasm * np.clip(self.texture(1.5, 1.0) - 0.8, 0, None),
-            "background": 0.30 - 0.12 * body,
-        }
+def add_cell(
+    field: Field, center: Array, radius: float, maps: dict[str, Array], body: Array
+) -> None:
+    """Draw a cell where nothing lies yet, and add its body to what is taken.
 
-    def outline(self, center: Array, radius: float, wobble: float) -> tuple[Array, Array]:
-        """Return a rounded region and its rim of 0.3 um, both 0 to 1."""
-        dy, dx = self.y - center[0], self.x - center[1]
-        angle, distance = np.arctan2(dy, dx), np.hypot(dy, dx)
-        edge = np.full_like(angle, radius)
-        for order in range(2, 6):
-            phase = self.rng.uniform(0, 2 * np.pi)
-            edge += radius * wobble * self.rng.normal() / order * np.cos(order * angle + phase)
-        inside = edge - distance  # um within the edge
-        region = 1 / (1 + np.exp(np.clip(-inside / 0.08, -50, 50)))
-        return region, np.exp(-((inside / 0.15) ** 2) / 2)
+    Parameters
+    ----------
+    field
+        The fine grid.
+    center, radius
+        um.
+    maps
+        Fine maps of `STRUCTURES`, changed in place.
+    body
+        Fine map, 1 where a cell lies, changed in place.
+    """
+    found = field.window(center, 1.5 * radius + 1)
+    if found is None:
+        return
+    part, place = found
+    free = 1 - body[place]
+    own, structures = draw_cell(part, center, radius)
+    for name, amount in structures.items():
+        maps[name][place] += amount * free
+    body[place] += own * free
 
-    def discs(self, center: Array, spread: float, n: int, share: float) -> Array:
-        """Return n soft discs about a point, 0 to 1; their radius is a share of the cell's."""
-        out = np.zeros_like(self.y)
-        for _ in range(n):
-            place = center + self.rng.uniform(-1, 1, 2) * spread
-            radius = share * self.radius * self.rng.uniform(0.7, 1.4)
-            out = np.maximum(out, self.disc(place, radius))
-        return np.asarray(out)
 
-    def disc(self, place: Array, radius: float) -> Array:
-        """Return one disc, 0 to 1."""
-        inside = radius - np.hypot(self.y - place[0], self.x - place[1])
-        return np.asarray(1 / (1 + np.exp(np.clip(-inside / 0.04, -50, 50))))
+def draw_cell(field: Field, center: Array, radius: float) -> tuple[Array, dict[str, Array]]:
+    """Return the body of one cell, 0 to 1, and the fine maps of its structures.
 
-    def droplets(self, center: Array, cytoplasm: Array) -> Array:
-        """Return lipid droplets of 0.15-0.8 um radius, most in one cluster by the nucleus."""
-        out = np.zeros_like(self.y)
-        for _ in range(12 + int(self.rng.integers(25))):
-            spread = self.radius * (0.25 if self.rng.random() < 0.7 else 0.6)
-            place = center + self.rng.normal(0, spread, 2)
-            radius = float(np.clip(np.exp(self.rng.normal(np.log(0.3), 0.45)), 0.15, 0.8))
-            out = np.maximum(out, self.disc(place, radius))
-        return np.asarray(out * cytoplasm)
+    Parameters
+    ----------
+    field
+        The window of the fine grid that holds the cell.
+    center, radius
+        um.
+    """
+    rng = field.rng
+    inside = field.outline(center, radius, rng.uniform(0.06, 0.2))
+    body, rim = step_up(inside, 0.16), np.exp(-((inside / 0.15) ** 2) / 2)
+    # Thinner towards the rim: less of it lies in the focus.
+    dome = 0.6 + 0.4 * np.clip(inside / (0.5 * radius), 0, 1)
+    bearing = rng.uniform(0, 2 * np.pi)
+    off = rng.uniform(0.1, 0.25) * radius * np.array([np.sin(bearing), np.cos(bearing)])
+    in_nucleus = field.outline(center + off, rng.uniform(0.38, 0.48) * radius, 0.05)
+    nucleus = step_up(in_nucleus, 0.16) * body
+    nucleoli = np.zeros_like(body)
+    for _ in range(1 + int(rng.integers(3))):
+        spot = center + off + rng.uniform(-1, 1, 2) * 0.22 * radius
+        field.disc(nucleoli, spot, 0.09 * radius * rng.uniform(0.7, 1.4))
+    nucleoli *= nucleus
+    cytoplasm = body * (1 - nucleus)
+    droplets = _droplets(field, center - off, radius) * cytoplasm
+    free = np.clip(1 - 0.7 * droplets, 0, 1) * dome
+    near = np.exp(-np.clip(-in_nucleus, 0, None) / (0.22 * radius))
+    reticulum = cytoplasm * free * near * (0.35 + field.network(0.7, 0.35))
+    mitochondria = cytoplasm * free * step_up(field.noise(0.45) - 1.1, 0.5)
+    texture, chromatin = field.texture(0.6, 0.25), field.texture(0.5, 0.30)
+    envelope = np.exp(-((in_nucleus / 0.15) ** 2) / 2) * body
+    granules = (rng.random() < 0.3) * step_up(field.noise(0.35) - 2.2, 0.3) * cytoplasm
+    pigment = droplets * rng.uniform(0, 1) * step_up(field.noise(1.5) - 0.3, 0.5)
+    return body, {
+        "dna": 0.65 * nucleus * chromatin * (1 - 0.6 * nucleoli),
+        "rna": 0.45 * nucleoli + 0.10 * cytoplasm * free * texture + 0.14 * reticulum,
+        "protein": (0.70 * nucleus + 0.35 * nucleoli + 0.75 * cytoplasm * free) * texture
+        + 0.15 * reticulum
+        + 0.2 * mitochondria,
+        "droplet": 2.2 * droplets + 0.05 * cytoplasm,
+        "pigment": 0.6 * pigment,
+        "mineral": 0.8 * granules,
+        "membrane": 0.55 * rim
+        + 0.25 * envelope
+        + 0.45 * reticulum
+        + 0.12 * cytoplasm * field.texture(0.8, 0.5),
+        "mitochondria": 0.5 * mitochondria,
+        "glycogen": 0.30 * cytoplasm * np.clip(field.texture(1.5, 1.0) - 0.8, 0, None),
+    }
 
-    def texture(self, length: float, depth: float) -> Array:
-        """Return a rough field about 1, not negative, with a correlation length in um."""
-        noise = blur(self.rng.standard_normal(self.y.shape), length / self.step, unit_variance=True)
-        return np.asarray(np.maximum(1 + depth * noise, 0))
+
+def _droplets(field: Field, center: Array, radius: float) -> Array:
+    """Return lipid droplets of 0.08-0.9 um radius, 0 to 1, most in one cluster by the nucleus."""
+    rng = field.rng
+    out = np.zeros_like(field.y)
+    for _ in range(int(np.exp(rng.uniform(np.log(6), np.log(60))))):
+        spread = radius * (0.25 if rng.random() < 0.65 else 0.6)
+        size = float(np.clip(np.exp(rng.normal(np.log(0.28), 0.55)), 0.08, 0.9))
+        field.disc(out, center + rng.normal(0, spread, 2), size)
+    return np.asarray(out)

@@ -13,7 +13,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -131,6 +131,11 @@ def endmembers(names: tuple[str, ...], wavenumber: Array) -> Array:
     wavenumber
         (channel,), cm-1.
     """
-    spectra = np.stack([spectrum(COMPONENTS[name], wavenumber) for name in names])
+    return unit_spectra([COMPONENTS[name] for name in names], wavenumber)
+
+
+def unit_spectra(tables: Sequence[tuple[Band, ...]], wavenumber: Array) -> Array:
+    """Return the spectra (table, channel) of band tables, each with mean square 1."""
+    spectra = np.stack([spectrum(table, wavenumber) for table in tables])
     power = np.sqrt((spectra**2).mean(axis=1, keepdims=True))
     return np.asarray(spectra / np.where(power > 0, power, 1.0))

@@ -1,12 +1,20 @@
-"""The spectrometer: from a clean cube to counts, with the noise of a real camera."""
+"""The spectrometer: from a clean cube to counts, with the noise and the faults of a real one."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from napari_deeper.simulate.bands import Array
+from napari_deeper.simulate.bands import Array, Mask
+from napari_deeper.simulate.optics import (
+    bleached,
+    chip_pattern,
+    fringes,
+    miscalibrated,
+    spread_points,
+)
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.provenance import Step
@@ -14,7 +22,7 @@ from napari_deeper.spectra.provenance import Step
 
 @dataclass(frozen=True)
 class Instrument:
-    """A camera and the light that reaches it.
+    """A camera and the light that reaches it. By default it has noise, but no fault.
 
     Parameters
     ----------
@@ -28,6 +36,34 @@ class Instrument:
         Smooth background at the first channel, photoelectrons per second; it decays along the axis.
     cosmic_rays
         Chance of a spike in a spectrum, per second.
+    fluorescence_contrast
+        Share of the fluorescence that comes from the sample, in step with its mean intensity, from 0
+        to 1.
+    bleaching
+        Rate at which the fluorescence under the laser decays during a dwell, 1/s.
+    field_bleaching
+        Rate at which that of the whole field decays during the scan, 1/s.
+    etaloning
+        Depth of the fringes of a thin chip, as a share of the light.
+    etalon_period
+        Channels per fringe.
+    fixed_pattern
+        Standard deviation of the sensitivity from channel to channel, as a share; the same in all pixels.
+    dark_pattern
+        Standard deviation of an offset from channel to channel, electrons; the same in all pixels.
+    chip
+        Which chip: a seed of its two patterns.
+    point_spread
+        Standard deviation of a spot that blurs the map before it is sampled, um.
+    axis_shift, axis_stretch
+        Error of the reported axis: at its middle, cm-1, and of its step, as a share.
+    full_well
+        Electrons at which a channel saturates, or None.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot be.
     """
 
     rate: float = 80.0
@@ -35,13 +71,66 @@ class Instrument:
     gain: float = 1.0
     fluorescence: float = 0.0
     cosmic_rays: float = 0.0
+    fluorescence_contrast: float = 0.0
+    bleaching: float = 0.0
+    field_bleaching: float = 0.0
+    etaloning: float = 0.0
+    etalon_period: float = 25.0
+    fixed_pattern: float = 0.0
+    dark_pattern: float = 0.0
+    chip: int = 0
+    point_spread: float = 0.0
+    axis_shift: float = 0.0
+    axis_stretch: float = 0.0
+    full_well: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is None or (np.isfinite(value) and (value >= 0 or name.startswith("axis_"))):
+                continue
+            raise ParameterError(f"The instrument's {name} is {value}; it must not be negative.")
+        for name in ("gain", "etalon_period", "full_well"):
+            if getattr(self, name) == 0:
+                raise ParameterError(f"The instrument's {name} is 0; it must be more than 0.")
+        if self.fluorescence_contrast > 1:
+            raise ParameterError(
+                f"fluorescence_contrast is {self.fluorescence_contrast}; it is a share, at most 1."
+            )
+        if not -0.5 < self.axis_stretch < 0.5:
+            raise ParameterError(f"axis_stretch is {self.axis_stretch}; it is a share, below 0.5.")
+
+    def record(self) -> dict[str, Any]:
+        """Return what a history should say: the noise, and those faults that it has."""
+        kept = ("rate", "read_noise", "gain", "fluorescence", "cosmic_rays")
+        return {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name in kept or getattr(self, field.name) != field.default
+        }
 
 
 def expected_electrons(cube: RamanCube, dwell_time_s: float, instrument: Instrument) -> Array:
-    """Return the mean photoelectrons (y, x, channel) of a measurement."""
-    place = np.linspace(0, 1, cube.shape[2])
+    """Return the mean electrons (y, x, channel) of a measurement, as if nothing ever saturated."""
+    cube = spread_points(cube, instrument.point_spread)
+    n_channels = cube.shape[2]
+    place = np.linspace(0, 1, n_channels)
     light = instrument.rate * np.maximum(cube.intensity.astype(float), 0)
-    return np.asarray(dwell_time_s * (light + instrument.fluorescence * np.exp(-1.2 * place)))
+    left = bleached(cube.shape[:2], dwell_time_s, instrument.bleaching, instrument.field_bleaching)
+    background = instrument.fluorescence * np.exp(-1.2 * place)
+    amount = left * _glow(light, instrument.fluorescence_contrast)
+    electrons = dwell_time_s * (light + amount[..., None] * background)
+    if instrument.etaloning:
+        electrons *= fringes(n_channels, instrument.etaloning, instrument.etalon_period)
+    sensitivity, offset = chip_pattern(n_channels, instrument.chip)
+    electrons *= np.maximum(1 + instrument.fixed_pattern * sensitivity, 0)
+    return np.asarray(electrons + instrument.dark_pattern * offset)
+
+
+def _glow(light: Array, contrast: float) -> Array:
+    """Return how strongly each pixel (y, x) fluoresces, 1 on average."""
+    amount = light.mean(axis=2)
+    mean = float(amount.mean())
+    return np.asarray(1 + contrast * (amount / mean - 1)) if mean > 0 else np.ones_like(amount)
 
 
 def measure(
@@ -50,9 +139,10 @@ def measure(
     rng: np.random.Generator,
     instrument: Instrument | None = None,
 ) -> RamanCube:
-    """Measure a clean cube: shot noise, read noise, cosmic rays, whole counts.
+    """Measure a clean cube: shot noise, read noise, cosmic rays, saturation, whole counts.
 
-    The constant offset of the camera is subtracted, so counts may be negative.
+    The constant offset of the camera is subtracted, so counts may be negative. With an axis in
+    error, the result reports that axis.
 
     Parameters
     ----------
@@ -69,18 +159,32 @@ def measure(
     if not dwell_time_s > 0:
         raise ParameterError(f"The dwell time is {dwell_time_s} s; it must be more than 0.")
     instrument = instrument or Instrument()
-    electrons = rng.poisson(expected_electrons(cube, dwell_time_s, instrument)).astype(float)
+    mean = expected_electrons(cube, dwell_time_s, instrument)
+    # The offset of the chip is no light, so it has no shot noise.
+    offset = instrument.dark_pattern * chip_pattern(cube.shape[2], instrument.chip)[1]
+    electrons = rng.poisson(np.maximum(mean - offset, 0)) + offset
     electrons += rng.normal(0, instrument.read_noise, electrons.shape)
     electrons += _cosmic_rays(cube.shape, instrument.cosmic_rays * dwell_time_s, rng)
-    counts = np.rint(electrons / instrument.gain)
-    step = Step("measure (simulated)", {"dwell_time_s": dwell_time_s, **asdict(instrument)})
     metadata = {
         **cube.metadata,
         "name": f"{cube.name}, {dwell_time_s:g} s",
         "dwell_time_s": dwell_time_s,
         "intensity_unit": "counts",
     }
-    return cube.derive(counts, step, metadata=metadata)
+    if instrument.full_well is not None:
+        metadata["saturation_counts"] = float(np.rint(instrument.full_well / instrument.gain))
+        metadata["n_saturated"] = int((electrons >= instrument.full_well).sum())
+        electrons = np.minimum(electrons, instrument.full_well)
+    counts = np.rint(electrons / instrument.gain)
+    step = Step("measure (simulated)", {"dwell_time_s": dwell_time_s, **instrument.record()})
+    axis = miscalibrated(cube.wavenumber, instrument.axis_shift, instrument.axis_stretch)
+    return cube.derive(counts, step, metadata=metadata, wavenumber=axis)
+
+
+def saturated(cube: RamanCube) -> Mask:
+    """Return where (y, x, channel) a measured cube holds the most that its camera can count."""
+    most = cube.metadata.get("saturation_counts", np.inf)
+    return np.asarray(cube.intensity >= np.float32(most))
 
 
 def skip_sample(cube: RamanCube, scale: int, phase: int = 1) -> RamanCube:

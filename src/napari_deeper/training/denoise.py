@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.models.scaling import normalize
-from napari_deeper.simulate.random_spectra import random_mixtures, random_noise
+from napari_deeper.simulate.domain import random_training_spectra
+from napari_deeper.simulate.random_measurements import random_measurement
 
 NORMALIZATION = "standard"
 CONFIG = ResUNetConfig(widths=(32, 64, 128), linear_head=False, residual=True)
-_QUIETEST, _LOUDEST = 0.01, 2.5
 
 
 def new_network(seed: int, config: ResUNetConfig = CONFIG) -> ResUNet:
@@ -31,19 +31,15 @@ def make_batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return noisy and clean spectra (n, 1, channel), scaled alike, and the noise (n, 1, 1).
 
-    The noise is 0.01 to 2.5 standard deviations of the spectrum; in half of them it is shot noise
-    in part.
+    The spectra and their noise are those of `napari_deeper.simulate.domain` and
+    `napari_deeper.simulate.random_measurements`.
     """
-    clean = random_mixtures(n, wavenumber, rng)
-    sigma = np.exp(rng.uniform(np.log(_QUIETEST), np.log(_LOUDEST), (n, 1)))
-    sigma *= clean.std(axis=1, keepdims=True)
-    shot = (rng.random((n, 1)) < 0.5) * rng.random((n, 1))
-    rising = clean - clean.min(axis=1, keepdims=True)
-    local = np.sqrt(1 - shot + shot * rising / (rising.mean(axis=1, keepdims=True) + 1e-9))
-    noisy = clean + sigma * local * random_noise(clean.shape, rng)
+    clean = random_training_spectra(n, wavenumber, rng)
+    noisy, sigma = random_measurement(clean, rng)
     scaled, scaling = normalize(_tensor(noisy), NORMALIZATION)
     target = (_tensor(clean) - scaling.offset) / scaling.factor
-    return scaled, target.float(), (torch.from_numpy(sigma)[:, None] / scaling.factor).float()
+    level = torch.from_numpy(np.sqrt(np.square(sigma).mean(axis=1)))[:, None, None]
+    return scaled, target.float(), (level / scaling.factor).float()
 
 
 def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
@@ -54,5 +50,5 @@ def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     return mean
 
 
-def _tensor(spectra: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(spectra.astype(np.float32))[:, None]
+def _tensor(spectra: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(spectra)[:, None]

@@ -73,7 +73,10 @@ def test_it_solves_what_a_dense_gaussian_process_solves(shape, scale, phase, pri
 
 def test_several_priors_are_averaged_and_their_disagreement_counts():
     image = np.random.default_rng(2).normal(0, 3, (6, 6))
-    priors, weights = [Prior(0.5, 0.75, 4.0, 0.2), Prior(1.5, 3.6, 32.0, 0.05)], np.array([0.3, 0.7])
+    priors, weights = (
+        [Prior(0.5, 0.75, 4.0, 0.2), Prior(1.5, 3.6, 32.0, 0.05)],
+        np.array([0.3, 0.7]),
+    )
 
     mean, variance = predict(image, priors, weights, 2, 1)
 
@@ -141,7 +144,9 @@ def test_a_map_of_smooth_abundances_beats_bilinear_under_noise():
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.integers(1, 6), st.integers(1, 11), st.sampled_from([1, 2, 30]), st.sampled_from((2, 3, 4)))
+@given(
+    st.integers(1, 6), st.integers(1, 11), st.sampled_from([1, 2, 30]), st.sampled_from((2, 3, 4))
+)
 def test_any_shape_and_no_noise(n_y, n_x, n_channels, scale):
     rng = np.random.default_rng(0)
     low = (5 + np.round(rng.random((n_y, n_x, n_channels)), 2)).astype(np.float32)

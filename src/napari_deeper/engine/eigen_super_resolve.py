@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +30,13 @@ _MIN_REST = 0.05
 _KEPT_SIGMA = 5.0
 _MATCHED = (1, 3, 7)  # channels
 _MOST_UNCERTAINTY = 512 * 2**20  # bytes
-# Errors on simulated and measured maps over what the variances say of them.
-_CALIBRATION = 1.0
+# Errors of strong images have long tails, so that most of them are smaller than the variance says:
+# this part of its root holds 68 % of them where there is no noise, and all of it at the noise.
+_TAILED = 0.72
 # Wavelets leave about this part of the noise of the components' spectra.
 _SMOOTHED = 0.3
 _LEAST_NOISE = 1e-6  # of the map's maximum
+_REST_WIDTH = 41  # channels
 _STRIP = 2**16  # fine pixels composed at a time
 
 
@@ -98,18 +101,21 @@ def super_resolve_map(
     white = _whiten(intensity)
     parts = low_rank.components(white.spectra, 1.0)
     rest, rest_variance = _rest(white, parts)
-    images = white.image(parts.scores / np.maximum(parts.score_noise, 1e-30))
+    images = white.image(parts.scores / np.maximum(parts.score_noise, np.float32(1e-30)))
     mixture = _mixture(images, net, p, progress.part(0.05, 0.25))
     notes.append(_describe(mixture, len(images)))
     mean, variance = _fine_images(images, net, mixture, p, progress.part(0.25, 0.8), notes)
-    kept = _kept(rest, white, p, notes)
+    kept, noise_kept = _kept(rest, white, notes)
     size = 4 * intensity.size * p.scale**2
     if size > _MOST_UNCERTAINTY:
         notes.append("The uncertainty was left out: it would be as large as this large result.")
     basis = parts.basis * parts.score_noise[:, None]
-    composer = _Composer(white, basis, parts.mean, _spectral_noise(parts), rest_variance)
-    progress.update(0.8, "Composing spectra")
-    fine, spread = composer.compose(mean, variance, kept, p, size <= _MOST_UNCERTAINTY, progress)
+    rest_variance += np.float32(_SMOOTHED / len(white.spectra))
+    composer = _Composer(white, basis, parts.mean, _spectral_noise(parts), rest_variance, p)
+    fine = composer.compose(mean, kept, progress.part(0.8, 0.9))
+    spread = None
+    if size <= _MOST_UNCERTAINTY:
+        spread = composer.spread(mean, variance, noise_kept, progress.part(0.9, 1.0))
     _restore_flat(fine, intensity, white.alive, p)
     chosen = "eigenimages" if mixture.network else "kriged eigenimages"
     record = {
@@ -137,24 +143,29 @@ def _whiten(intensity: Intensity) -> _Whitened:
 
 
 def _rest(white: _Whitened, parts: low_rank.Components) -> tuple[Intensity, Intensity]:
-    """Return what the components leave (pixel, channel), and its variance (channel,) over noise's."""
+    """Return what the components leave (pixel, channel), and its variance (channel,) without noise.
+
+    Noise of one channel has nothing to do with that of the next; bands reach over several.
+    """
     rest = white.spectra - parts.scores @ parts.basis - parts.mean
-    n_pixels, n_fitted = len(rest), parts.basis.shape[0] + 1
-    variance = np.square(rest, dtype=np.float64).mean(axis=0) - (1 - n_fitted / n_pixels)
-    return rest, np.maximum(uniform_filter1d(variance, 9, mode="nearest"), 0).astype(np.float32)
+    alike = (rest[:, :-1] * rest[:, 1:]).mean(axis=0, dtype=np.float64)
+    alike = uniform_filter1d(np.pad(alike, (0, 1), mode="edge"), _REST_WIDTH, mode="nearest")
+    chance = 0.5 / np.sqrt(len(rest) * _REST_WIDTH)
+    return rest, np.maximum(alike - chance, 0).astype(np.float32)
 
 
 def _spectral_noise(parts: low_rank.Components) -> Intensity:
     """Return the variance of the noise in the components' spectra for a score of one noise."""
     power = np.square(parts.scores, dtype=np.float64).sum(axis=0)
-    return (np.square(parts.score_noise) / np.maximum(power, 1e-30)).astype(np.float32)
+    share = np.square(parts.score_noise) / np.maximum(power, 1e-30)
+    return np.asarray(share, np.float32)
 
 
 def _mixture(
     images: Intensity, net: ImageSuperResolver, p: SuperResolveParams, progress: Progress
 ) -> Mixture:
     judge = net if net.scale == 2 else open_image_super_resolver(2, p.device)
-    return choose_mixture(judge, images, progress)
+    return choose_mixture(judge, images, p.scale, progress)
 
 
 def _describe(mixture: Mixture, n_images: int) -> str:
@@ -199,13 +210,20 @@ def _fine_images(
         kriged, spread = krige_images(images[:n], p.scale, phase, np.ones(n), report)
         mean[:n] += np.float32(mixture.kriging) * (kriged - found[:n])
         variance[:n] += np.float32(mixture.kriging) * (spread - variance[:n])
-    return mean, variance
+    return mean, variance * np.square(_tails(images))[:, None, None]
+
+
+def _tails(images: Intensity) -> Intensity:
+    """Return what to multiply the standard deviation of each image with: (image,)."""
+    squares = [np.square(np.diff(images, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
+    step = np.sqrt(np.maximum(np.mean(squares, axis=0) / 2, 1))
+    return np.asarray(_TAILED + (1 - _TAILED) / step, np.float32)
 
 
 def _kept(
-    rest: Intensity, white: _Whitened, p: SuperResolveParams, notes: list[str]
-) -> Intensity | None:
-    """Return what to add (y, x, channel) of what the components left out, or None.
+    rest: Intensity, white: _Whitened, notes: list[str]
+) -> tuple[Intensity | None, Intensity | None]:
+    """Return what to add (y, x, channel) of what the components left out, and its noise, or None.
 
     That is a share of all of it, as large as neighbors predict each other, and whole what stands
     far out of the noise: a band that few pixels have makes no component.
@@ -218,18 +236,18 @@ def _kept(
         mean = uniform_filter1d(rest, width, axis=1, mode="constant")
         strong |= maximum_filter1d(np.abs(mean) > _KEPT_SIGMA / np.sqrt(width), width, axis=1)
     if share < _MIN_REST and not strong.any():
-        return None
+        return None, None
     if share >= _MIN_REST:
         notes.append(f"{share:.0%} of what those images left out was interpolated (bilinear).")
-    image *= np.float32(share if share >= _MIN_REST else 0)
-    image[white.alive] = np.where(strong, rest, image[white.alive])
+    weight = np.zeros_like(image)
+    weight[white.alive] = np.where(strong, 1, share if share >= _MIN_REST else 0)
     n = int(strong.any(axis=1).sum())
     if n:
         notes.append(
             f"{n} pixel{'s have' if n > 1 else ' has'} bands that stand out of the noise and that no "
             "image holds: they were interpolated (bilinear), so that they are not lost."
         )
-    return image
+    return image * weight, weight
 
 
 def _likeness(image: Intensity) -> float:
@@ -255,40 +273,50 @@ class _Composer:
     mean: Intensity
     spectral_noise: Intensity  # (image,)
     rest_variance: Intensity  # (channel,)
+    p: SuperResolveParams
 
-    def compose(
+    def compose(self, images: Intensity, kept: Intensity | None, progress: Progress) -> Intensity:
+        """Return intensities (y, x, channel), a few rows at a time."""
+        fine = np.zeros((*images.shape[1:], self.basis.shape[1]), np.float32)
+        if kept is not None:
+            fine = self._upsample(kept)
+        row = self._upsample(self.white.row)
+        for part in self._strips(images, progress):
+            fine[part] += np.moveaxis(images[:, part], 0, 2) @ self.basis + self.mean
+            fine[part] *= row[part] * self.white.column
+        return fine
+
+    def spread(
         self,
         images: Intensity,
         variance: Intensity,
-        kept: Intensity | None,
-        p: SuperResolveParams,
-        with_spread: bool,
+        noise_kept: Intensity | None,
         progress: Progress,
-    ) -> tuple[Intensity, Intensity | None]:
-        """Return intensities and standard deviations (y, x, channel), a few rows at a time."""
+    ) -> Intensity:
+        """Return standard deviations (y, x, channel), a few rows at a time."""
+        total = np.zeros((*images.shape[1:], self.basis.shape[1]), np.float32)
+        if noise_kept is not None:
+            total = np.square(self._upsample(noise_kept))
+        row = self._upsample(self.white.row)
+        squared_basis = np.square(self.basis)
+        for part in self._strips(images, progress):
+            scores = np.square(np.moveaxis(images[:, part], 0, 2))
+            total[part] += np.moveaxis(variance[:, part], 0, 2) @ squared_basis
+            total[part] += _SMOOTHED * (scores @ self.spectral_noise)[..., None]
+            total[part] += self.rest_variance
+            np.sqrt(total[part], out=total[part])
+            total[part] *= row[part] * self.white.column
+        return total
+
+    def _upsample(self, image: Intensity) -> Intensity:
+        return upsample(image, self.p.scale, "bilinear", self.p.phase)
+
+    def _strips(self, images: Intensity, progress: Progress) -> Iterator[slice]:
         _, n_y, n_x = images.shape
-        shape = n_y, n_x, self.basis.shape[1]
-        row = upsample(self.white.row, p.scale, "bilinear", p.phase)
-        if kept is None:
-            fine = np.zeros(shape, np.float32)
-        else:
-            fine = upsample(kept, p.scale, "bilinear", p.phase)
-        spread = np.empty(shape, np.float32) if with_spread else None
         n_rows = max(1, _STRIP // n_x)
         for start in range(0, n_y, n_rows):
-            progress.update(0.8 + 0.2 * start / n_y, "Composing spectra")
-            part = slice(start, start + n_rows)
-            scale = row[part] * self.white.column
-            scores = np.moveaxis(images[:, part], 0, 2)
-            fine[part] += scores @ self.basis + self.mean
-            fine[part] *= scale
-            if spread is not None:
-                scores, left = np.square(scores), np.moveaxis(variance[:, part], 0, 2)
-                total = left @ np.square(self.basis) + self.rest_variance
-                total += _SMOOTHED * (scores @ self.spectral_noise)[..., None]
-                np.sqrt(total, out=total)
-                spread[part] = _CALIBRATION * total * scale
-        return fine, spread
+            progress.update(start / n_y, "Composing spectra")
+            yield slice(start, start + n_rows)
 
 
 def _restore_flat(
@@ -297,6 +325,8 @@ def _restore_flat(
     """Leave flat spectra as they were measured, in place."""
     if alive.all():
         return
-    flat = upsample((~alive)[..., None].astype(np.float32), p.scale, "nearest", p.phase)[..., 0] > 0.5
+    flat = (
+        upsample((~alive)[..., None].astype(np.float32), p.scale, "nearest", p.phase)[..., 0] > 0.5
+    )
     level = upsample(intensity[..., :1], p.scale, "nearest", p.phase)
     fine[flat] = level[flat]

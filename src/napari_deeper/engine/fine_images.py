@@ -21,8 +21,8 @@ Phases = tuple[int, int]
 # The network takes no image that is smaller along an axis.
 MIN_SIDE = 4
 _STRIP_PIXELS = 2**16
-# Pixels of all images together up to which each is seen turned and flipped in eight, two ways.
-_FOR_EIGHT, _FOR_TWO = 2**17, 2**20
+# Pixels of all images together up to which each is seen turned and flipped in so many ways.
+_FOR_EIGHT, _FOR_FOUR, _FOR_TWO = 2**14, 2**16, 2**19
 _VIEWS = (0, 7, 1, 6, 2, 5, 3, 4)
 
 
@@ -80,8 +80,7 @@ class ImageSuperResolver:
         n, n_y, n_x = images.shape
         mean = np.empty((n, n_y * self.scale, n_x * self.scale), np.float32)
         variance = np.empty_like(mean)
-        n_views = 8 if images.size <= _FOR_EIGHT else 2 if images.size <= _FOR_TWO else 1
-        views = _VIEWS[: min(n_views, most_views)]
+        views = _VIEWS[: min(_n_views(images.size), most_views)]
         strip, n_together = _STRIP_PIXELS, max(1, _STRIP_PIXELS // (n_y * n_x))
         for start in range(0, n, n_together):
             part = torch.from_numpy(images[start : start + n_together])[:, None]
@@ -109,7 +108,9 @@ class ImageSuperResolver:
         first = second = torch.zeros(())
         for number, view in enumerate(views):
             progress.update(number / len(views), "Super-resolving eigenimages")
-            progress.update(0.0, "Super-resolving eigenimages") if progress.cancel.is_set() else None
+            progress.update(
+                0.0, "Super-resolving eigenimages"
+            ) if progress.cancel.is_set() else None
             seen, at = _turn(x, phase, view, self.scale)
             mean, variance = self._in_strips(seen.contiguous(), at, surface, n_pixels)
             first = first + _turn_back(mean, view)
@@ -150,6 +151,11 @@ def open_image_super_resolver(scale: int, device: str, model: str = "") -> Image
         raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
     net.to(choice.device)
     return ImageSuperResolver(net, choice, checkpoint.name, checkpoint.card["sha256"])
+
+
+def _n_views(n_pixels: int) -> int:
+    limits = ((_FOR_EIGHT, 8), (_FOR_FOUR, 4), (_FOR_TWO, 2))
+    return next((n for limit, n in limits if n_pixels <= limit), 1)
 
 
 def _turn(x: Tensor, phase: Phases, view: int, scale: int) -> tuple[Tensor, Phases]:

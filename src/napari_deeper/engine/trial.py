@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_deeper.engine.fine_images import ImageSuperResolver
 from napari_deeper.engine.network import Network, super_resolve_image
-from napari_deeper.processing.kriging import krige_images
 from napari_deeper.processing.interpolation import skip_sample, upsample
+from napari_deeper.processing.kriging import krige_images
 from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
@@ -61,9 +62,11 @@ def correction_share(
 
 
 # Shares of bilinear interpolation, kriging and the network without any evidence, and how much that
-# is held against what one map says: it is judged on a task harder than the real one.
-_EXPECTED = np.array([0.0, 0.3, 0.7])
-_STEADINESS = 0.15
+# is held against what one map says: it is judged on a task harder than the real one. Kriging knows
+# less than the network, but what it does not know it does not guess: the farther the pixels are
+# apart, the more that is worth.
+_EXPECTED = {2: (0.0, 0.0, 1.0), 3: (0.0, 0.3, 0.7), 4: (0.0, 0.4, 0.6)}
+_STEADINESS = 0.5
 _N_STEPS = 10
 _MOST_IMAGES = 6
 
@@ -90,7 +93,9 @@ class Mixture:
     gain: float | None = None
 
 
-def choose_mixture(net: ImageSuperResolver, images: Intensity, progress: Progress) -> Mixture:
+def choose_mixture(
+    net: ImageSuperResolver, images: Intensity, scale: int, progress: Progress
+) -> Mixture:
     """Find the shares that best predict measured pixels left out, leaning to what works in general.
 
     Every second pixel along y and x is kept, starting at the first and at the second, and the ones
@@ -102,9 +107,12 @@ def choose_mixture(net: ImageSuperResolver, images: Intensity, progress: Progres
         Of scale 2.
     images
         (image, y, x), noise of variance 1, the strongest first.
+    scale
+        At which the mixture will be used.
     """
+    expected = np.array(_EXPECTED[scale])
     if min(images.shape[1:]) < MIN_SAMPLED:
-        return Mixture(*(float(share) for share in _EXPECTED))
+        return _mixture(expected)
     images = images[:_MOST_IMAGES]
     total = np.zeros((3, 3))
     for phase in (0, 1):
@@ -112,11 +120,15 @@ def choose_mixture(net: ImageSuperResolver, images: Intensity, progress: Progres
         total += _error_products(net, images, phase, progress)
     shares = _simplex()
     error = np.einsum("ni,ij,nj->n", shares, total, shares)
-    usual = float(_EXPECTED @ total @ _EXPECTED)
-    strayed = np.square(shares - _EXPECTED).sum(axis=1)
+    usual = float(expected @ total @ expected)
+    strayed = np.square(shares - expected).sum(axis=1)
     best = shares[np.argmin(error / max(usual, 1e-30) + _STEADINESS * strayed)]
     gain = float(best @ total @ best) / max(float(total[0, 0]), 1e-30)
-    return Mixture(*(float(share) for share in best), tested=True, gain=gain)
+    return dataclasses.replace(_mixture(best), tested=True, gain=gain)
+
+
+def _mixture(shares: NDArray[np.float64]) -> Mixture:
+    return Mixture(float(shares[0]), float(shares[1]), float(shares[2]))
 
 
 def _error_products(

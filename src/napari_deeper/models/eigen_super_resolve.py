@@ -146,7 +146,7 @@ class EigenimageSuperResolver(nn.Module):
             slice(scale + self.config.phase - p, scale + self.config.phase - p + scale * n)
             for p, n in zip(phase, (height, width), strict=True)
         )
-        correction, log_variance = fine[:, :, rows, columns].split(1, dim=1)
+        correction, log_variance = torch.split(fine[:, :, rows, columns], 1, dim=1)
         mean = interpolate(x, scale, phase) + correction * surface.step
         variance = log_variance.clamp(_LEAST, _MOST).exp() * surface.step.square()
         return mean, variance

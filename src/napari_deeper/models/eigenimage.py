@@ -82,6 +82,7 @@ class Block(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, width, y, x) to the same shape."""
         out: Tensor = x + self.second(torch.relu(self.first(x)))
         return out
 

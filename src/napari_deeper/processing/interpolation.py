@@ -68,9 +68,7 @@ def upsample(
     return out
 
 
-def upsample_axis(
-    rows: Intensity, scale: int, phase: int, method: Method = "bicubic"
-) -> Intensity:
+def upsample_axis(rows: Intensity, scale: int, phase: int, method: Method = "bicubic") -> Intensity:
     """Interpolate along the first axis alone: (n, ...) to (scale * n, ...)."""
     flat = rows.reshape(len(rows), -1)
     fine = _weights(len(rows), scale, phase, _ORDER[method], False) @ flat

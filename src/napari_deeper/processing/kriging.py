@@ -220,9 +220,7 @@ def _places(n: int, side: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
 
 
 @lru_cache(maxsize=128)
-def _stencils(
-    prior: Prior, sides: tuple[int, int], scale: int, phase: int
-) -> tuple[Array, Array]:
+def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
     """Return weights (y, x, s, s, side, side) and variances (y, x, s, s) of all places of a window."""
     pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
     fine = (np.arange(max(sides) * scale) - phase) / scale

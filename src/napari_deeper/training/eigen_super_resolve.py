@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -71,7 +72,8 @@ def figures(net: nn.Module, n_batches: int = 24) -> dict[str, float]:
     bicubic and nothing (geometric means), and how often an error is within one sigma.
     """
     rng = np.random.default_rng(HELD_OUT_SEED)
-    scale = net.config.scale  # type: ignore[union-attr]
+    assert isinstance(net, EigenimageSuperResolver)
+    scale = net.config.scale
     ratios, to_best, within = [], [], []
     for _ in range(n_batches):
         measured, fine, weight, phase = make_batch(2**12, scale, rng)
@@ -123,7 +125,7 @@ def make_eigenimage_super_resolver(
         net.load_state_dict(net.state_dict() | {k: source[k] for k in shared})
     state = folder / f"eigenimage_{scale}x.state.pt"
     fit(net, partial(make_batch, n_pixels, scale), loss, schedule, state, report)
-    card = {
+    card: dict[str, Any] = {
         "title": f"Eigenimage super-resolver, {scale}x, trained on random images",
         "normalization": NORMALIZATION,
         "samples": f"{schedule.n_steps} batches of about {n_pixels} measured pixels",
@@ -164,5 +166,5 @@ def loss(net: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     return total
 
 
-def _tensor(images: NDArray[np.float64]) -> Tensor:
+def _tensor(images: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None]

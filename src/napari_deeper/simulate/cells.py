@@ -138,11 +138,7 @@ def draw_cell(field: Field, center: Array, radius: float) -> tuple[Array, dict[s
     off = rng.uniform(0.1, 0.25) * radius * np.array([np.sin(bearing), np.cos(bearing)])
     in_nucleus = field.outline(center + off, rng.uniform(0.38, 0.48) * radius, 0.05)
     nucleus = step_up(in_nucleus, 0.16) * body
-    nucleoli = np.zeros_like(body)
-    for _ in range(1 + int(rng.integers(3))):
-        spot = center + off + rng.uniform(-1, 1, 2) * 0.22 * radius
-        field.disc(nucleoli, spot, 0.09 * radius * rng.uniform(0.7, 1.4))
-    nucleoli *= nucleus
+    nucleoli = _nucleoli(field, center + off, radius) * nucleus
     cytoplasm = body * (1 - nucleus)
     droplets = _droplets(field, center - off, radius) * cytoplasm
     free = np.clip(1 - 0.7 * droplets, 0, 1) * dome
@@ -169,6 +165,16 @@ def draw_cell(field: Field, center: Array, radius: float) -> tuple[Array, dict[s
         "mitochondria": 0.5 * mitochondria,
         "glycogen": 0.30 * cytoplasm * np.clip(field.texture(1.5, 1.0) - 0.8, 0, None),
     }
+
+
+def _nucleoli(field: Field, center: Array, radius: float) -> Array:
+    """Return one to three nucleoli, 0 to 1, for a cell of the given radius."""
+    rng = field.rng
+    out = np.zeros_like(field.y)
+    for _ in range(1 + int(rng.integers(3))):
+        spot = center + rng.uniform(-1, 1, 2) * 0.22 * radius
+        field.disc(out, spot, 0.09 * radius * rng.uniform(0.7, 1.4))
+    return np.asarray(out)
 
 
 def _droplets(field: Field, center: Array, radius: float) -> Array:

@@ -101,7 +101,8 @@ def super_resolve_map(
     white = _whiten(intensity)
     parts = low_rank.components(white.spectra, 1.0)
     rest, rest_variance = _rest(white, parts)
-    images = white.image(parts.scores / np.maximum(parts.score_noise, np.float32(1e-30)))
+    unit = np.maximum(parts.score_noise, 1e-30).astype(np.float32)
+    images = white.image(parts.scores / unit)
     mixture = _mixture(images, net, p, progress.part(0.05, 0.25))
     notes.append(_describe(mixture, len(images)))
     mean, variance = _fine_images(images, net, mixture, p, progress.part(0.25, 0.8), notes)
@@ -181,7 +182,8 @@ def _describe(mixture: Mixture, n_images: int) -> str:
         how = "the usual shares, untested: the map is too small to leave pixels out"
     return (
         f"auto super-resolved the {n_images} images of what the pixels share that stand out of the "
-        f"noise: {words}; {how}. Noise was taken off on the way."
+        f"noise: {words}; {how}. Of each image the surer of network and kriging got more. Noise was "
+        "taken off on the way."
     )
 
 
@@ -208,9 +210,23 @@ def _fine_images(
             own.update(number / n, f"Kriging eigenimage {number + 1} of {n}")
 
         kriged, spread = krige_images(images[:n], p.scale, phase, np.ones(n), report)
-        mean[:n] += np.float32(mixture.kriging) * (kriged - found[:n])
-        variance[:n] += np.float32(mixture.kriging) * (spread - variance[:n])
+        share = _kriging_shares(mixture, spread, variance[:n])
+        mean[:n] += share * (kriged - found[:n])
+        variance[:n] += share * (spread - variance[:n])
     return mean, variance * np.square(_tails(images))[:, None, None]
+
+
+def _kriging_shares(mixture: Mixture, kriged: Intensity, network: Intensity) -> Intensity:
+    """Return the share of kriging in each image (image, 1, 1): less where it is the less sure.
+
+    A network that was found wanting is not asked how sure it is.
+    """
+    share = mixture.kriging
+    if share > mixture.network:
+        return np.full((len(kriged), 1, 1), share, np.float32)
+    sureness = np.square(network.mean(axis=(1, 2)) / np.maximum(kriged.mean(axis=(1, 2)), 1e-30))
+    shares = share * sureness / (share * sureness + 1 - share + 1e-12)
+    return np.asarray(shares, np.float32)[:, None, None]
 
 
 def _tails(images: Intensity) -> Intensity:

@@ -149,7 +149,8 @@ def open_image_super_resolver(scale: int, device: str, model: str = "") -> Image
     net = checkpoint.model
     if not isinstance(net, EigenimageSuperResolver):
         raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
-    net.to(choice.device)
+    # Channels last is faster on a CPU.
+    net.to(device=choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return ImageSuperResolver(net, choice, checkpoint.name, checkpoint.card["sha256"])
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from napari_deeper.models import checkpoint
 from napari_deeper.spectra.errors import CheckpointError
+from napari_deeper.training.eigen_super_resolve import figures as eigenimage_super_resolver_figures
 from napari_deeper.training.evaluate import (
     denoise_figures,
     eigenimage_figures,
@@ -13,12 +14,14 @@ from napari_deeper.training.evaluate import (
 )
 
 MIB = 2**20
-NAMES = [("resunet", None), ("eigenimage", None), ("hyrisr", 2), ("hyrisr", 3), ("hyrisr", 4)]
+NAMES = [("resunet", None), ("eigenimage", None)]
+NAMES += [(kind, scale) for kind in ("eigenimage", "hyrisr") for scale in (2, 3, 4)]
 
 
 def test_they_are_all_there():
     assert "resunet" in checkpoint.available("resunet")
-    assert checkpoint.available("eigenimage") == ["eigenimage"]
+    eigenimages = {"eigenimage", "eigenimage_2x", "eigenimage_3x", "eigenimage_4x"}
+    assert set(checkpoint.available("eigenimage")) == eigenimages
     assert set(checkpoint.available("hyrisr")) >= {"hyrisr_2x", "hyrisr_3x", "hyrisr_4x"}
 
 
@@ -72,3 +75,14 @@ def test_the_super_resolver_beats_aligned_bilinear(scale):
     figures = super_resolve_figures(got.model, got.wavenumber, scale, n=12)
     assert figures["mse_to_bilinear"] < 0.96
     assert figures["share_better_than_bilinear"] > 0.6
+
+
+@pytest.mark.parametrize(("scale", "most"), [(2, 0.75), (3, 0.9), (4, 0.93)])
+def test_the_eigenimage_super_resolver_beats_plain_interpolation_and_knows_its_errors(scale, most):
+    got = checkpoint.load(checkpoint.shipped("eigenimage", scale))
+    figures = eigenimage_super_resolver_figures(got.model, n_batches=16)
+    assert figures["mse_to_bilinear"] < most
+    # The best is chosen for each image by its truth.
+    assert figures["mse_to_best_of_bilinear_bicubic_and_nothing"] < 1
+    assert figures["share_better_than_bilinear"] > 0.75
+    assert 0.6 < figures["share_within_one_sigma"] < 0.85

@@ -31,7 +31,9 @@ def enhance(
         The input; it is not changed.
     denoise_params, super_resolve_params
         Settings of each step; None leaves the step out. With both, the denoised cube is
-        super-resolved.
+        super-resolved, unless the method of both is ``auto`` with the shipped weights: then the cube
+        is super-resolved as it is, because ``auto`` takes the noise off on the way and knows it
+        better from what was measured.
     comparators
         Names of methods. One that denoises is run on the input, one that super-resolves on what the
         super-resolution was given.
@@ -68,7 +70,9 @@ def enhance(
         source = _denoised(cube, denoise_params, part())
         results.append(source)
     if super_resolve_params:
-        results.append(_super_resolved(source, super_resolve_params, part()))
+        joint = denoise_params and _is_joint(denoise_params, super_resolve_params)
+        finer_source = cube if joint else source
+        results.append(_super_resolved(finer_source, super_resolve_params, part()))
     for name in comparators:
         if denoise_params and name in DENOISE_COMPARATORS:
             other = dataclasses.replace(denoise_params, method=name)
@@ -93,6 +97,11 @@ def _check(
             raise ParameterError(
                 f"Unknown comparator '{name}'. With these steps there are: {', '.join(known)}."
             )
+
+
+def _is_joint(first: DenoiseParams, second: SuperResolveParams) -> bool:
+    """Tell whether super-resolution takes the noise off itself, so that it goes without denoising."""
+    return first.method == second.method == "auto" and not (first.model or second.model)
 
 
 def _denoised(cube: RamanCube, params: DenoiseParams, progress: Progress) -> RamanCube:

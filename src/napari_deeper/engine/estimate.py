@@ -23,6 +23,8 @@ _VALUES_PER_SECOND = 1.5e7
 # The network for eigenimages sees about ten of a map, and twice.
 _EIGENIMAGE_PIXELS_PER_SECOND = 100000.0
 _N_EIGENIMAGES = 20
+# Four views of each, and as much again for kriging.
+_N_LOOKS = 8
 _BYTES_PER_VALUE = 4
 _COPIES = 5
 
@@ -77,14 +79,12 @@ def _plan_super_resolve(cube: RamanCube, p: SuperResolveParams) -> list[str]:
     n_values = cube.intensity.size * p.scale**2
     seconds = n_values / _VALUES_PER_SECOND / 2
     lines: list[str] = []
-    if p.method in ("auto", "hyrisr"):
-        try:
-            lines += _fit(cube, read_card("hyrisr", p.model, p.scale), "interpolated")
-            seconds += len(cube.spectra) * p.scale**2 / _FINE_PIXELS_PER_SECOND / _n_cores()
-        except AxisError:
-            if p.method == "hyrisr" or p.model:
-                raise
-            lines.append("The network does not cover this range: auto will interpolate.")
+    if p.method == "hyrisr" or (p.method == "auto" and p.model):
+        lines += _fit(cube, read_card("hyrisr", p.model, p.scale), "interpolated")
+        seconds += len(cube.spectra) * p.scale**2 / _FINE_PIXELS_PER_SECOND / _n_cores()
+    elif p.method == "auto":
+        n_seen = _N_LOOKS * _N_EIGENIMAGES // 2 * len(cube.spectra)
+        seconds += n_seen / _EIGENIMAGE_PIXELS_PER_SECOND / _n_cores()
     y, x, _ = cube.shape
     lines.append(f"{y} x {x} pixels become {y * p.scale} x {x * p.scale}.")
     return [*lines, _cost("Super-resolving", seconds, n_values)]

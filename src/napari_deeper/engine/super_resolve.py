@@ -12,7 +12,7 @@ from napari_deeper.engine.device import DeviceSetting
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import Pair, RamanCube, require_signal
-from napari_deeper.spectra.errors import AxisError, CheckpointError, ParameterError
+from napari_deeper.spectra.errors import CheckpointError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 
@@ -42,8 +42,9 @@ class SuperResolveParams:
         {
             "label": "Method",
             "tooltip": (
-                "auto: bilinear plus the network, as far as measured pixels that are left out bear it out. "
-                "hyrisr: the network. "
+                "auto: a network and kriging on the images of what the pixels share, in shares that "
+                "measured pixels left out bear out; it takes noise off too. "
+                "hyrisr: the network of the paper's design. "
                 "nearest, bilinear, bicubic: interpolation aligned to where the pixels were measured"
             ),
             "choices": METHODS,
@@ -75,7 +76,10 @@ class SuperResolveParams:
         str,
         {
             "label": "Weights",
-            "tooltip": "Path of your own HyRISR weights (.safetensors or .pt); empty: the shipped ones",
+            "tooltip": (
+                "Path of your own weights (.safetensors or .pt): of a HyRISR, or for auto also of an "
+                "eigenimage network; empty: the shipped ones"
+            ),
         },
     ] = ""
     device: DeviceSetting = "auto"
@@ -135,8 +139,9 @@ def super_resolve(
     progress.update(0.0, "Super-resolving")
     notes: list[str] = []
     record: dict[str, Any] = {"chosen": p.method}
+    uncertainty: Intensity | None = None
     if p.method == "auto":
-        fine, record = _auto(cube, p, progress, notes)
+        fine, uncertainty, record = _auto(cube, p, progress, notes)
     elif p.method == "hyrisr":
         fine, record = _by_network(cube, p, progress, notes)
     else:
@@ -148,7 +153,7 @@ def super_resolve(
         )
     progress.update(1.0, "Super-resolved")
     step = Step("super-resolve", settings_of.to_json(p) | record, tuple(dict.fromkeys(notes)))
-    return cube.derive(fine, step, **_place(cube, p.scale, p.phase))
+    return cube.derive(fine, step, uncertainty=uncertainty, **_place(cube, p.scale, p.phase))
 
 
 def check_super_resolve(p: SuperResolveParams) -> None:
@@ -178,30 +183,59 @@ def _by_network(
 
 def _auto(
     cube: RamanCube, p: SuperResolveParams, progress: Progress, notes: list[str]
-) -> tuple[Intensity, dict[str, Any]]:
-    """Interpolate, and add the network's correction as far as the map itself bears it out."""
+) -> tuple[Intensity, Intensity | None, dict[str, Any]]:
+    """Super-resolve eigenimages; return intensities, uncertainty, and what to record."""
+    image, unit = _at_unit_scale(cube)
+    if p.model and _is_hyrisr(p):
+        return _corrected(cube, image, unit, p, progress, notes)
+    from napari_deeper.engine.eigen_super_resolve import super_resolve_map, too_small
+
+    reason = "the map is too small to make images of (under 4 pixels a side, or nearly all flat)."
+    if not too_small(image):
+        try:
+            found = super_resolve_map(image, p, progress, notes)
+        except CheckpointError as error:
+            if p.model:
+                raise
+            reason = str(error)
+        else:
+            spread = None if found.uncertainty is None else found.uncertainty * unit
+            return found.intensity * unit, spread, found.record
+    notes.append(f"auto interpolated (aligned bilinear): {reason}")
+    plain = upsample(image, p.scale, "bilinear", p.phase) * unit
+    return plain, None, {"chosen": "bilinear", "network_share": 0.0}
+
+
+def _is_hyrisr(p: SuperResolveParams) -> bool:
+    from napari_deeper.models.checkpoint import load
+
+    return load(p.model, p.scale).kind == "hyrisr"
+
+
+def _corrected(
+    cube: RamanCube,
+    image: Intensity,
+    unit: np.float32,
+    p: SuperResolveParams,
+    progress: Progress,
+    notes: list[str],
+) -> tuple[Intensity, None, dict[str, Any]]:
+    """Interpolate, and add a HyRISR's correction as far as the map itself bears it out."""
     from napari_deeper.engine import network as run
     from napari_deeper.engine.trial import correction_share
 
-    image, unit = _at_unit_scale(cube)
     record: dict[str, Any] = {"chosen": "bilinear", "network_share": 0.0}
-    try:
-        network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
-    except (AxisError, CheckpointError) as error:
-        if p.model:
-            raise
-        notes.append(f"auto interpolated (aligned bilinear) without the network. {error}")
-        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
+    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
     share, reason = _share(
         correction_share(network, image, p.phase, p.tile, progress.part(0.0, 0.2))
     )
     notes.append(reason)
     if share < MIN_SHARE:
-        return upsample(image, p.scale, "bilinear", p.phase) * unit, record
+        return upsample(image, p.scale, "bilinear", p.phase) * unit, None, record
     record |= {"chosen": "bilinear + hyrisr", "network_share": share} | network.record()
     rest = progress.part(0.2, 1.0)
     fine = run.super_resolve_image(network, image, p.phase, p.tile, rest, notes, share)
-    return fine * unit, record
+    return fine * unit, None, record
 
 
 def _share(tested: float | None) -> tuple[float, str]:

@@ -26,6 +26,10 @@ from torch import Tensor, nn
 
 from napari_deeper.models import published
 from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
+from napari_deeper.models.eigen_super_resolve import (
+    EigenimageSuperResolver,
+    EigenimageSuperResolverConfig,
+)
 from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
@@ -38,12 +42,14 @@ _NETWORKS: Mapping[str, tuple[type[Any], type[Any]]] = {
     "HyRISR": (HyRISR, HyRISRConfig),
     "CompactHyRISR": (CompactHyRISR, CompactHyRISRConfig),
     "EigenimageDenoiser": (EigenimageDenoiser, EigenimageDenoiserConfig),
+    "EigenimageSuperResolver": (EigenimageSuperResolver, EigenimageSuperResolverConfig),
 }
 _KINDS = {
     "ResUNet": "resunet",
     "HyRISR": "hyrisr",
     "CompactHyRISR": "hyrisr",
     "EigenimageDenoiser": "eigenimage",
+    "EigenimageSuperResolver": "eigenimage",
 }
 # A network of images knows no channels, and its input is scaled by its noise.
 _NO_CHANNELS, _BY_NOISE = "eigenimage", "noise"
@@ -58,7 +64,7 @@ class Checkpoint:
     model
         In evaluation mode, float32, on the CPU.
     kind
-        ``"resunet"``, ``"hyrisr"`` or ``"eigenimage"``.
+        ``"resunet"``, ``"hyrisr"`` or ``"eigenimage"`` (which denoises, or with a scale super-resolves).
     wavenumber
         (n_channels,), cm-1: what each channel of the network means; empty for an eigenimage network.
     normalization
@@ -66,9 +72,9 @@ class Checkpoint:
         ResUNet, the whole cube for a HyRISR. ``"noise"`` for an eigenimage network: the standard
         deviation of the noise is 1.
     scale
-        2, 3 or 4 for a HyRISR, else None.
+        2, 3 or 4 for a network that super-resolves, else None.
     phase
-        The sample phase of training for a HyRISR, else None.
+        The sample phase of training of such a network, else None.
     card
         All that is known about it, as JSON types.
     name
@@ -90,7 +96,7 @@ class Checkpoint:
     @property
     def any_phase(self) -> bool:
         """Whether the model takes the phase as an argument: ``model(x, phase)``."""
-        return isinstance(self.model, CompactHyRISR)
+        return isinstance(self.model, CompactHyRISR | EigenimageSuperResolver)
 
 
 def load(path: str | Path, scale: int | None = None) -> Checkpoint:
@@ -133,7 +139,7 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
     Parameters
     ----------
     model
-        A `ResUNet`, `HyRISR`, `CompactHyRISR` or `EigenimageDenoiser`.
+        A `ResUNet`, `HyRISR`, `CompactHyRISR`, `EigenimageDenoiser` or `EigenimageSuperResolver`.
     path
         Ends in ``.safetensors``.
     card
@@ -162,7 +168,7 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
 
 
 def shipped(kind: str, scale: int | None = None) -> Path:
-    """Return the path of the shipped weights of a kind, ``"hyrisr"`` with a scale.
+    """Return the path of the shipped weights of a kind, with a scale those that super-resolve.
 
     Raises
     ------

@@ -136,8 +136,8 @@ def weigh_neighbors(x: Tensor, weights: Tensor, scale: int) -> Tensor:
     return pixel_shuffle(fine, scale)  # (batch, channel, scale y, scale x)
 
 
-def interpolate(x: Tensor, scale: int, phase: int) -> Tensor:
-    """Interpolate bilinearly, aligned to the sample phase, edges repeated.
+def interpolate(x: Tensor, scale: int, phase: int | tuple[int, int]) -> Tensor:
+    """Interpolate bilinearly, aligned to the sample phase (of y and x), edges repeated.
 
     Measured pixel k lies at fine pixel ``k * scale + phase``, so fine pixel i lies at ``(i - phase)
     / scale``.
@@ -147,7 +147,8 @@ def interpolate(x: Tensor, scale: int, phase: int) -> Tensor:
     x
         (batch, channel, y, x).
     """
-    return _interpolate_axis(_interpolate_axis(x, scale, phase, 2), scale, phase, 3)
+    along_y, along_x = (phase, phase) if isinstance(phase, int) else phase
+    return _interpolate_axis(_interpolate_axis(x, scale, along_y, 2), scale, along_x, 3)
 
 
 def _interpolate_axis(x: Tensor, scale: int, phase: int, dim: int) -> Tensor:

@@ -51,7 +51,7 @@ class EigenimageDenoiser(nn.Module):
         self.config = config = config or EigenimageDenoiserConfig()
         width = config.n_features
         self.head = nn.Conv2d(3, width, 3, padding=1)
-        self.body = nn.Sequential(*[_Block(width) for _ in range(config.n_blocks)])
+        self.body = nn.Sequential(*[Block(width) for _ in range(config.n_blocks)])
         self.tail = nn.Conv2d(width, 1, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
@@ -98,13 +98,16 @@ class EigenimageDenoiser(nn.Module):
         return features
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """Two convolutions with a ReLU between them, plus identity."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (batch, width, y, x) to the same shape."""
         out: Tensor = x + self.second(torch.relu(self.first(x)))
         return out
 

@@ -68,6 +68,13 @@ def upsample(
     return out
 
 
+def upsample_axis(rows: Intensity, scale: int, phase: int, method: Method = "bicubic") -> Intensity:
+    """Interpolate along the first axis alone: (n, ...) to (scale * n, ...)."""
+    flat = rows.reshape(len(rows), -1)
+    fine = _weights(len(rows), scale, phase, _ORDER[method], False) @ flat
+    return np.asarray(fine, np.float32).reshape(len(rows) * scale, *rows.shape[1:])
+
+
 def _weights(n: int, scale: int, phase: int, order: int, as_published: bool) -> sparse.csr_array:
     """Return the (scale * n, n) weights of an interpolation, which is linear in its samples."""
     if n == 1:

@@ -1,16 +1,12 @@
 """Training the network that super-resolves eigenimages, and the images it learns from."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 
-from napari_deeper.models import checkpoint
 from napari_deeper.models.eigen_super_resolve import EigenimageSuperResolverConfig
 from napari_deeper.simulate.random_images import random_images
 from napari_deeper.training import eigen_super_resolve as training
-from napari_deeper.training.loop import Schedule
 
 
 def test_images_are_seeded_standard_and_from_smooth_to_rough():
@@ -59,17 +55,15 @@ def test_a_short_run_learns_and_says_how_wrong_it_is(tmp_path):
     assert after < before - 0.1
 
 
-def test_a_run_makes_a_file_with_a_card_and_starts_from_another_scale(tmp_path):
-    schedule = Schedule(2, 1e-3, 0)
-    first = training.make_eigenimage_super_resolver(tmp_path, 2, schedule, "one", n_pixels=64)
-    second = training.make_eigenimage_super_resolver(
-        tmp_path, 3, schedule, "two", start_from=first, n_pixels=64
-    )
-    card = json.loads(second.with_suffix(".json").read_text())
-    assert (card["command"], card["started_from"], card["scale"]) == ("two", first.name, 3)
-    figures = card["figures"]["simulated, held out"]
-    assert 0.3 < figures["mse_to_bilinear"] < 3
-    assert checkpoint.load(second, 3).model.config.scale == 3
-    # the state is at its end, so nothing is trained twice
-    again = training.make_eigenimage_super_resolver(tmp_path, 3, schedule, "two", n_pixels=64)
-    assert again.read_bytes() == second.read_bytes()
+def test_a_network_starts_from_the_layers_it_shares_with_another_scale():
+    source = training.new_network(1, EigenimageSuperResolverConfig(scale=2))
+    target = training.new_network(2, EigenimageSuperResolverConfig(scale=3))
+    own = {name: tensor.clone() for name, tensor in target.state_dict().items()}
+    training.transfer(source, target)
+    n_shared = 0
+    for name, tensor in target.state_dict().items():
+        given = source.state_dict().get(name)
+        shared = given is not None and given.shape == tensor.shape
+        n_shared += shared
+        assert torch.equal(tensor, given if shared else own[name])
+    assert 0 < n_shared < len(own)

@@ -177,50 +177,6 @@ def components(spectra: Spectra, sigma: float) -> Components:
     return Components(mean, scores, basis, spread.astype(np.float32))
 
 
-@dataclass(frozen=True)
-class Components:
-    """What stands out of the noise of a map: ``scores @ basis + mean`` is most of it.
-
-    Parameters
-    ----------
-    mean
-        (channel,), smoothed.
-    scores
-        (pixel, component).
-    basis
-        (component, channel), smoothed spectra of about unit length.
-    score_noise
-        (component,), standard deviation of the noise of the scores.
-    """
-
-    mean: Spectra
-    scores: Spectra
-    basis: Spectra
-    score_noise: Spectra
-
-
-def components(spectra: Spectra, sigma: float) -> Components:
-    """Decompose a map into the components that noise alone could not have made.
-
-    Parameters
-    ----------
-    spectra
-        (pixel, channel) intensities.
-    sigma
-        Standard deviation of the noise.
-    """
-    parts = _decompose(spectra)
-    mean = wavelet(parts.mean[None], sigma=sigma / np.sqrt(spectra.shape[0]))[0]
-    kept = _gains(parts, sigma) > 0
-    scores, basis = parts.components(kept)
-    if not kept.any():
-        return Components(mean, scores, basis, np.zeros(0, np.float32))
-    size = parts.values[kept].astype(np.float32)[:, None]
-    basis = wavelet(basis * size, sigma=sigma) / size
-    spread = _score_noise(parts, sigma)[kept] if sigma > 0 else np.zeros(len(basis))
-    return Components(mean, scores, basis, spread.astype(np.float32))
-
-
 def pca(spectra: Spectra, n_components: int = 0, sigma: float | None = None) -> Spectra:
     """Keep the mean spectrum and the largest principal components of the map.
 

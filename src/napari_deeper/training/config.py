@@ -185,7 +185,7 @@ def check_combination(task: str, params: TrainParams) -> None:
             f"'all' follows the recipes as they are; {', '.join(own)} cannot be set. Train one "
             "network at a time for that, or edit training/recipes.py."
         )
-    if task == "eigenimage" and params.data:
+    if task in ("eigenimage", "eigen-super-resolve") and params.data:
         raise ParameterError(
-            "The eigenimage denoiser learns from simulated images; data cannot be set for it."
+            "The networks for eigenimages learn from simulated images; data cannot be set for them."
         )

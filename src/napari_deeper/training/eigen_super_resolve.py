@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_deeper.models import checkpoint
 from napari_deeper.models.compact import interpolate
 from napari_deeper.models.eigen_super_resolve import (
     EigenimageSuperResolver,
@@ -21,7 +14,6 @@ from napari_deeper.models.eigen_super_resolve import (
 )
 from napari_deeper.processing.interpolation import upsample_axis
 from napari_deeper.simulate.random_images import random_images
-from napari_deeper.training.loop import Schedule, fit
 
 NORMALIZATION = "noise"
 HELD_OUT_SEED = 977  # training seeds a generator with [seed, step]; this stream is another
@@ -95,52 +87,11 @@ def figures(net: nn.Module, n_batches: int = 24) -> dict[str, float]:
     }
 
 
-def make_eigenimage_super_resolver(
-    folder: Path,
-    scale: int,
-    schedule: Schedule,
-    command: str,
-    report: Callable[[int, float], None] | None = None,
-    start_from: Path | None = None,
-    n_pixels: int = 2**13,
-) -> Path:
-    """Train an `EigenimageSuperResolver` and write ``eigenimage_<scale>x.safetensors`` into a folder.
-
-    Parameters
-    ----------
-    folder
-        Also keeps the state, so that an interrupted run goes on when it is started again.
-    command
-        What to run to make the file again, for the card.
-    start_from
-        Weights of this or another scale whose shared layers to start from.
-    n_pixels
-        Measured pixels in a batch, about.
-    """
-    start = time.monotonic()
-    net = new_network(schedule.seed, EigenimageSuperResolverConfig(scale=scale))
-    if start_from is not None:
-        source = checkpoint.load(start_from).model.state_dict()
-        shared = {k: v for k, v in net.state_dict().items() if source[k].shape == v.shape}
-        net.load_state_dict(net.state_dict() | {k: source[k] for k in shared})
-    state = folder / f"eigenimage_{scale}x.state.pt"
-    fit(net, partial(make_batch, n_pixels, scale), loss, schedule, state, report)
-    card: dict[str, Any] = {
-        "title": f"Eigenimage super-resolver, {scale}x, trained on random images",
-        "normalization": NORMALIZATION,
-        "samples": f"{schedule.n_steps} batches of about {n_pixels} measured pixels",
-        "started_from": start_from.name if start_from else None,
-        "figures": {"simulated, held out": figures(net)},
-        "data": "simulated by napari_deeper.simulate; no measured data",
-        "command": command,
-        "seed": schedule.seed,
-        "steps": schedule.n_steps,
-        "hardware": f"CPU, {torch.get_num_threads()} thread(s)",
-        "minutes": round((time.monotonic() - start) / 60, 1),
-        "license": "BSD-3-Clause",
-        "notes": [],
-    }
-    return checkpoint.save(net, folder / f"eigenimage_{scale}x.safetensors", card)
+def transfer(source: nn.Module, target: nn.Module) -> None:
+    """Start a network from the layers that it shares with one of another scale."""
+    have, own = source.state_dict(), target.state_dict()
+    shared = {k: have[k] for k in own if k in have and have[k].shape == own[k].shape}
+    target.load_state_dict(own | shared)
 
 
 def _bicubic(images: NDArray[np.float32], scale: int, phase: list[int]) -> NDArray[np.float32]:

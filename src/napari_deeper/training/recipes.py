@@ -98,9 +98,26 @@ def _compact(scale: int, first_steps: int, steps: int, start_from: str | None) -
     return [first, second]
 
 
+def _eigen_super_resolve(scale: int, n_steps: int, start_from: str | None) -> Recipe:
+    task = "eigen-super-resolve"
+    return Recipe(
+        f"eigenimage_{scale}x",
+        task,
+        task,
+        n_steps=n_steps,
+        rate=2e-3,
+        n=2**13,
+        scale=scale,
+        start_from=start_from,
+    )
+
+
 SHIPPED: tuple[Recipe, ...] = (
     Recipe("resunet", "denoise", "compact-resunet", n_steps=11000, rate=2e-3, n=128),
     Recipe("eigenimage", "eigenimage", "eigenimage", n_steps=7200, rate=1e-3, n=2**14),
+    _eigen_super_resolve(2, 8000, None),
+    _eigen_super_resolve(3, 2400, "eigenimage_2x"),
+    _eigen_super_resolve(4, 3000, "eigenimage_3x"),
     *_compact(2, 1200, 800, None),
     *_compact(3, 450, 300, "hyrisr_2x_first"),
     *_compact(4, 420, 300, "hyrisr_2x_first"),

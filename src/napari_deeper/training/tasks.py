@@ -16,11 +16,19 @@ import numpy as np
 from torch import nn
 
 from napari_deeper.models.compact import CompactHyRISRConfig
+from napari_deeper.models.eigen_super_resolve import EigenimageSuperResolverConfig
 from napari_deeper.models.hyrisr import HyRISRConfig
 from napari_deeper.models.resunet import ResUNetConfig
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.errors import CheckpointError
-from napari_deeper.training import denoise, eigenimages, evaluate, published, super_resolve
+from napari_deeper.training import (
+    denoise,
+    eigen_super_resolve,
+    eigenimages,
+    evaluate,
+    published,
+    super_resolve,
+)
 from napari_deeper.training.layouts import Reading, open_cubes, open_spectra
 from napari_deeper.training.loop import BatchAt, Drawn, Loss
 from napari_deeper.training.measured import (
@@ -134,6 +142,18 @@ TASKS: Mapping[str, Task] = {
         loss=eigenimages.loss,
         figures=lambda net, r: evaluate.eigenimage_figures(net),
         has_axis=False,
+    ),
+    "eigen-super-resolve": Task(
+        title="Eigenimage super-resolver, {scale}x",
+        normalization=eigen_super_resolve.NORMALIZATION,
+        new_network=lambda r, n: eigen_super_resolve.new_network(
+            r.seed, EigenimageSuperResolverConfig(scale=_scale(r))
+        ),
+        batches=lambda r: Drawn(partial(eigen_super_resolve.make_batch, r.n, _scale(r))),
+        loss=eigen_super_resolve.loss,
+        figures=lambda net, r: eigen_super_resolve.figures(net),
+        has_axis=False,
+        start=eigen_super_resolve.transfer,
     ),
     "compact-hyrisr": Task(
         title="Compact HyRISR, {scale}x",

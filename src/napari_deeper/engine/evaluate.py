@@ -265,7 +265,7 @@ def _methods(p: EvaluateParams, task: Task) -> tuple[str, ...]:
     elif task.scale == 1:
         methods = ("auto", "resunet")
     else:
-        methods = ("auto", "hyrisr") if task.noisy else ("auto", "auto+auto", "hyrisr")
+        methods = ("auto", "auto+auto", "hyrisr")
     check_methods(methods, task)
     return methods
 

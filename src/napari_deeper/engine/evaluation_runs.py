@@ -230,7 +230,8 @@ def _split(name: str, task: Task) -> tuple[str, str]:
         _require(first if not second else name, denoising.METHODS, "denoising")
         return first, ""
     if not second:
-        first, second = (first, first) if task.noisy and first == "auto" else ("", first)
+        # As in Enhance, auto takes the noise off while it super-resolves.
+        first, second = "", first
     if first:
         _require(first, denoising.METHODS, "the denoising part")
     _require(second, super_resolving.METHODS, "super-resolution")

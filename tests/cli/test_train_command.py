@@ -72,7 +72,7 @@ def test_every_setting_has_a_flag_and_help() -> None:
     assert done.exit_code == 0
     for field in fields(nd.TrainParams):
         assert "--" + field.name.replace("_", "-") in done.output
-    assert "denoise|eigenimage|super-resolve|all" in done.output
+    assert "denoise|eigenimage|eigen-super-resolve|super-resolve|all" in done.output
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from napari_deeper.engine.denoise import Denoised
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk
 from napari_deeper.processing import lost_bands, residual, shot_noise
 from napari_deeper.processing.lost_bands import Found, NoiseTail
+from napari_deeper.processing.uncertainty import follow_signal
 
 Spectra = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -62,12 +63,14 @@ def complete(
         "n_pixels_flagged": int(flagged.sum()),
     }
     notes.extend(_describe(found, spiked, flagged))
-    uncertainty = _uncertainty(spectra - clean, found, noise.sigma, shrunk, shrinkage, notes)
+    rest = spectra - clean
+    uncertainty = _uncertainty(rest, clean, found, noise.sigma, shrunk, shrinkage, notes)
     return Denoised(clean, record, uncertainty, flagged)
 
 
 def _uncertainty(
     rest: Spectra,
+    clean: Spectra,
     found: Found,
     sigma: Spectra,
     shrunk: Shrunk,
@@ -79,7 +82,7 @@ def _uncertainty(
             f"The uncertainty was left out: it would take {rest.nbytes / 2**20:.0f} MiB of memory."
         )
         return None
-    variance = shrinkage.variance(shrunk, rest)
+    variance = follow_signal(shrinkage.variance(shrunk, rest), clean)
     variance += found.variance * np.square(sigma)
     return _PART * np.sqrt(variance)
 

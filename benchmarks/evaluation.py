@@ -59,11 +59,11 @@ def quick_jobs() -> Iterator[Job]:
 
 
 def _with_noise(name: str, noise: str, level: float, n_seeds: int) -> Evaluation:
-    return nd.evaluate(_measured(name), noise=noise, level=level, n_seeds=n_seeds)
+    return nd.evaluate(measured_map(name), noise=noise, level=level, n_seeds=n_seeds)
 
 
 def _with_scale(name: str, scale: int) -> Evaluation:
-    return nd.evaluate(_measured(name), scale=scale)
+    return nd.evaluate(measured_map(name), scale=scale)
 
 
 def _cell(pair: Callable[[], Exposure], scale: int, noisy: bool, **settings: Any) -> Evaluation:
@@ -81,7 +81,7 @@ def _exposed(seed: int, size: int, chemistry: str) -> Exposure:
 
 
 @lru_cache(maxsize=1)
-def _measured(name: str) -> nd.RamanCube:
+def measured_map(name: str) -> nd.RamanCube:
     path = {
         "THP-1": next(DATA.glob("thp1/*.mat"), None),
         "bladder": next(DATA.glob("bladder/*.csv.xz"), None),

@@ -16,6 +16,7 @@ from napari_deeper.engine.trial import Mixture, choose_mixture
 from napari_deeper.processing import low_rank, shot_noise
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.processing.kriging import krige_images
+from napari_deeper.processing.uncertainty import follow_signal
 from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
@@ -33,6 +34,8 @@ _MOST_UNCERTAINTY = 512 * 2**20  # bytes
 # Errors of strong images have long tails, so that most of them are smaller than the variance says:
 # this part of its root holds 68 % of them where there is no noise, and all of it at the noise.
 _TAILED = 0.72
+# The power of the signal by which errors rise over what the images alone would say.
+_FOLLOWS = 0.25
 # Wavelets leave about this part of the noise of the components' spectra.
 _SMOOTHED = 0.3
 _LEAST_NOISE = 1e-6  # of the map's maximum
@@ -117,6 +120,7 @@ def super_resolve_map(
     spread = None
     if size <= _MOST_UNCERTAINTY:
         spread = composer.spread(mean, variance, noise_kept, progress.part(0.9, 1.0))
+        spread = np.sqrt(follow_signal(np.square(spread), fine, _FOLLOWS))
     _restore_flat(fine, intensity, white.alive, p)
     chosen = "eigenimages" if mixture.network else "kriged eigenimages"
     record = {

@@ -22,8 +22,6 @@ _WINDOW = 5
 # Error of smoothed spectra over that of smoothing them again.
 _SMOOTHED_AWAY = 1.4
 _MEAN_ALONE = np.float32(3.6)
-# The power of the signal by which errors are larger than a fit alone would have them.
-_FOLLOWS = 0.5
 _FAINTEST = 0.05  # of the mean signal
 
 
@@ -130,22 +128,24 @@ def wavelet_variance(smooth: Spectra, sigma: float, part: Spectra) -> Spectra:
     return np.asarray(gaussian_filter1d(total, _CHANNELS_ALIKE, axis=1), np.float32)
 
 
-def follow_signal(variance: Spectra, intensity: Spectra) -> Spectra:
+def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> Spectra:
     """Shift a variance to where there is more signal, keeping its mean.
 
     What is dropped from a fit is a part of the signal, and there is more of it where the signal is
-    strong. On simulated and measured maps the squared error rises over the variance of the fit by
-    about the square root of the signal.
+    strong. On simulated and measured maps the squared error rises over the variance of a low-rank
+    fit by about the square root of the signal.
 
     Parameters
     ----------
     variance, intensity
-        (pixel, channel): expected squared error, and the result that it is of.
+        (..., channel): expected squared error, and the result that it is of.
+    power
+        Of the signal, by which the error rises over the variance.
     """
     signal = np.square(np.maximum(intensity, 0))
     # Signal that is no more than its error tells nothing.
     floor = np.square(_FAINTEST * float(np.sqrt(signal).mean(dtype=np.float64)))
-    weight = np.power(signal + variance + np.float32(floor), np.float32(_FOLLOWS / 2))
+    weight = np.power(signal + variance + np.float32(floor), np.float32(power / 2))
     wanted = float(variance.mean(dtype=np.float64))
     shifted = variance * weight
     mean = float(shifted.mean(dtype=np.float64))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from denoise_comparators import DATA, read_bladder
+from measured_maps import measured_map
 from simulated_cells import SEEDS, Exposure, expose
 
 import napari_deeper as nd
@@ -78,19 +78,6 @@ def _cell(pair: Callable[[], Exposure], scale: int, noisy: bool, **settings: Any
 @lru_cache(maxsize=1)
 def _exposed(seed: int, size: int, chemistry: str) -> Exposure:
     return expose(seed, size, chemistry=chemistry)
-
-
-@lru_cache(maxsize=1)
-def measured_map(name: str) -> nd.RamanCube:
-    path = {
-        "THP-1": next(DATA.glob("thp1/*.mat"), None),
-        "bladder": next(DATA.glob("bladder/*.csv.xz"), None),
-        "P_A32_006": DATA / "formats" / "witec" / "P_A32_006_Spec.Data 1.mat",
-    }[name]
-    if path is None or not path.exists():
-        raise FileNotFoundError(f"{name} is not in {DATA}.")
-    cube = read_bladder(path) if name == "bladder" else nd.read(path)
-    return nd.RamanCube(cube.intensity, cube.wavenumber, metadata={"name": name})
 
 
 def save_part(found: Evaluation, path: Path) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from evaluation import measured_map
+from measured_maps import measured_map
 from numpy.typing import NDArray
 from simulated_cells import SEEDS, expose
 

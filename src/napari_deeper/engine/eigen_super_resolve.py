@@ -184,10 +184,12 @@ def _describe(mixture: Mixture, n_images: int) -> str:
         how = "the shares that best found measured pixels of this map that were left out"
     else:
         how = "the usual shares, untested: the map is too small to leave pixels out"
+    surer = ""
+    if mixture.network and mixture.kriging:
+        surer = " Of each image the surer of network and kriging got more."
     return (
         f"auto super-resolved the {n_images} images of what the pixels share that stand out of the "
-        f"noise: {words}; {how}. Of each image the surer of network and kriging got more. Noise was "
-        "taken off on the way."
+        f"noise: {words}; {how}.{surer} Noise was taken off on the way."
     )
 
 

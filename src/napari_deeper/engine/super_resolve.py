@@ -247,8 +247,8 @@ def _share(tested: float | None) -> tuple[float, str]:
     """
     if tested is None:
         return 1.0, (
-            "auto used the network whole, untested: the map is too small to leave pixels out. On most "
-            "maps it came closer than aligned bilinear interpolation, at 4x not on all."
+            "auto used the network whole, untested: the map is too small to leave pixels out. Compare "
+            "with aligned bilinear interpolation."
         )
     if tested >= 0.5:
         return 1.0, (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_deeper.io.write import write
     from napari_deeper.spectra.axis import wavenumber_from_nm
     from napari_deeper.spectra.cube import RamanCube
+    from napari_deeper.spectra.endmembers import Endmembers
     from napari_deeper.spectra.errors import DeeperError
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.training.config import TrainParams
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOME = {
     "DeeperError": "spectra.errors",
     "DenoiseParams": "engine.denoise",
+    "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
@@ -43,6 +45,7 @@ _HOME = {
 __all__ = [
     "DeeperError",
     "DenoiseParams",
+    "Endmembers",
     "EvaluateParams",
     "Progress",
     "RamanCube",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import CubeError
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 KEY = "napari_deeper"
 # Beside the header in a layer's metadata, as arrays of the cube's own: (y, x, channel) and (y, x).
 UNCERTAINTY, FLAGGED = "napari_deeper_uncertainty", "napari_deeper_flagged"
+# In the metadata of a map made of a cube layer (a component, a class map, a residual, a heatmap): the cube
+# layer itself; and where components were unmixed, their `Endmembers`, and which of them the map shows.
+SOURCE = "napari_deeper_source"
+ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -67,6 +72,12 @@ def is_cube(layer: object) -> bool:
 def cube_layers(layers: Iterable[Layer]) -> list[Image]:
     """Return the layers that hold cubes, bottom first."""
     return [layer for layer in layers if is_cube(layer)]
+
+
+def shown_endmembers(layers: Iterable[Layer]) -> Endmembers | None:
+    """Return the endmembers whose maps lie topmost among the layers, if there are any."""
+    found = [layer.metadata[ENDMEMBERS] for layer in layers if ENDMEMBERS in layer.metadata]
+    return found[-1] if found else None
 
 
 def cube_from_layer(layer: Layer | None) -> RamanCube:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.abundances import unmix
-from napari_deeper.processing.vca import Endmembers, find_endmembers
+from napari_deeper.processing.vca import PureSpectra, find_endmembers
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Classes = NDArray[np.intp]
@@ -26,7 +26,7 @@ class ClassMap:
         (pixel,) index of the endmember with the largest abundance.
     """
 
-    endmembers: Endmembers
+    endmembers: PureSpectra
     classes: Classes
 
     @property

@@ -22,7 +22,7 @@ _MOST_JUDGED = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Endmembers:
+class PureSpectra:
     """The purest spectra of a map.
 
     Parameters
@@ -43,7 +43,7 @@ class Endmembers:
 
 def find_endmembers(
     spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0, n_draws: int = 50
-) -> Endmembers:
+) -> PureSpectra:
     """Find endmembers by repeated vertex component analysis, and keep the draw that explains most.
 
     One analysis depends on random directions. Of several, that whose non-negative mixtures leave the
@@ -72,7 +72,7 @@ def find_endmembers(
     return min((_take(data, view, p) for p in different.values()), key=lambda e: e.residual)
 
 
-def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Endmembers:
+def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
     """Find endmembers as the outermost pixels of the map's simplex.
 
     Assumes that each endmember is nearly pure in at least one pixel. Below an SNR of 15 + 10
@@ -135,7 +135,7 @@ def _find_corners(view: _View, rng: np.random.Generator) -> NDArray[np.intp]:
     return pixels
 
 
-def _take(data: Array, view: _View, pixels: NDArray[np.intp]) -> Endmembers:
+def _take(data: Array, view: _View, pixels: NDArray[np.intp]) -> PureSpectra:
     found = view.principal[pixels] @ view.directions.T + view.offset
     if not conditioning(found) > MIN_CONDITION:
         raise CubeError(
@@ -144,7 +144,7 @@ def _take(data: Array, view: _View, pixels: NDArray[np.intp]) -> Endmembers:
     n_judged = min(len(data), _MOST_JUDGED)
     judged = data[np.linspace(0, len(data) - 1, n_judged).astype(np.intp)]
     left = judged - unmix(judged, found).astype(np.float64) @ found
-    return Endmembers(found.astype(np.float32), pixels, float(np.sqrt(np.mean(left**2))))
+    return PureSpectra(found.astype(np.float32), pixels, float(np.sqrt(np.mean(left**2))))
 
 
 def snr_decibels(spectra: NDArray[np.floating], n_endmembers: int) -> float:

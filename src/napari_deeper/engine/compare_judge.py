@@ -24,6 +24,7 @@ from napari_deeper.engine.compare_scores import (
 )
 from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.compare_tests import Outcome, compare_over_regions
+from napari_deeper.engine.scores import within_sigma
 from napari_deeper.processing.abundances import unmix
 from napari_deeper.processing.bands import PRESETS, band_mean
 from napari_deeper.processing.classes import accuracy, balanced_accuracy, class_map
@@ -71,9 +72,10 @@ class Judge:
         self._target, self._counted = field.target.intensity, field.counted
         truth = self._target[self._counted]
         self._span = float(truth.max())
-        self._own = 0.0
+        self._own_each = np.zeros(len(truth))
         if not params.noiseless:
-            self._own = float(np.mean(np.square(sigma_per_pixel(truth), dtype=np.float64)))
+            self._own_each = np.square(sigma_per_pixel(truth), dtype=np.float64)
+        self._own = float(self._own_each.mean())
         self._notes = [*field.notes]
         self._endmembers = self._find_endmembers(endmembers)
         self._abundances = self._unmixed(truth)
@@ -98,7 +100,8 @@ class Judge:
         self._scores.append(
             CandidateScores(
                 name, int(self._counted.sum()), level, excess_mse=figures["mse"] - self._own,
-                accuracy=hits, balanced_accuracy=balanced, noise=noise, snr=snr, **figures,
+                accuracy=hits, balanced_accuracy=balanced, within_sigma=self._within_sigma(name, spectra, level),
+                noise=noise, snr=snr, **figures,
             )
         )  # fmt: skip
         self._by_region += [
@@ -130,6 +133,15 @@ class Judge:
             tuple(dict.fromkeys([*self._notes, *outcome.notes])), self._field.target.wavenumber,
             self._span, noise, self._endmembers,
         )  # fmt: skip
+
+    def _within_sigma(self, name: str, spectra: Array, level: float) -> float:
+        """Return how well the candidate knows its own errors, where it says so on these channels."""
+        stated = self._field.sampled_uncertainty(name)
+        if stated is None:
+            return UNKNOWN
+        sigma = stated[self._counted] / (level if self._p.match_scale else 1.0)
+        truth = self._target[self._counted]
+        return within_sigma(spectra, sigma, truth, self._own_each)
 
     def _find_endmembers(self, given: Endmembers | None) -> Endmembers | None:
         axis = self._field.target.wavenumber

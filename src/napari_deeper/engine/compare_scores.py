@@ -26,6 +26,7 @@ UNKNOWN = float("nan")
 # Fields of `CandidateScores` that say nothing without a target.
 NEEDS_TARGET = (
     "mse", "excess_mse", "psnr", "ssim", "spectral_angle", "accuracy", "balanced_accuracy",
+    "within_sigma",
 )  # fmt: skip
 
 
@@ -53,6 +54,9 @@ class CandidateScores:
         Mean over the pixels, radians.
     accuracy, balanced_accuracy
         Part of the pixels that keep the class they have in the target; each class counted alike.
+    within_sigma
+        Part of the errors within the candidate's stated uncertainty and the target's own noise: 0.68 if
+        well stated; NaN if it states none on the target's channels.
     noise, snr
         Estimated from the candidate's own spectra (second differences): root mean square over the pixels of
         the standard deviation; median over the pixels of the highest band over it. They tell how rough
@@ -69,6 +73,7 @@ class CandidateScores:
     spectral_angle: float
     accuracy: float
     balanced_accuracy: float
+    within_sigma: float
     noise: float
     snr: float
 

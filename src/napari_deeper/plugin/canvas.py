@@ -71,6 +71,7 @@ class _Follower:
         viewer.canvas.overlays.text.position = "top_left"  # the scale bar is at the bottom right
         viewer.dims.events.current_step.connect(self._refresh)
         viewer.layers.selection.events.active.connect(self._refresh)
+        viewer.canvas.grid.events.enabled.connect(self._refresh)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         self._refresh()
@@ -94,6 +95,6 @@ class _Follower:
             return
         channel = channel_at_slider(layer, viewer)
         axis = wavenumbers(layer)
-        overlays.text.text = (
-            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
-        )
+        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        # side by side each cell has the name of its own
+        overlays.text.text = place if viewer.canvas.grid.enabled else f"{place}\n{layer.name}"

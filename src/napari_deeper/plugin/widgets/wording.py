@@ -8,7 +8,6 @@ from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.engine.super_resolve import SuperResolveParams
-from napari_deeper.plugin.widgets.evaluate_form import GIVEN
 from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
@@ -52,12 +51,10 @@ def in_words(error: Exception, cancelled: str) -> str:
     return f"This should not have happened: {type(error).__name__}: {error}"
 
 
-def describe_test(test: str, params: EvaluateParams, other: RamanCube | None) -> str:
+def describe_test(params: EvaluateParams, other: RamanCube | None) -> str:
     """Return what will be done, in a sentence."""
     if other is not None:
-        name = f"'{other.name}'"
-        how = f"{name} is compared with it" if test == GIVEN else f"The methods are run on {name}"
-        return f"{how}."
+        return f"The methods are run on '{other.name}'."
     parts = []
     if params.noise != "none":
         parts.append(f"{params.noise} noise of {100 * params.level:g} % of the brightest is added")

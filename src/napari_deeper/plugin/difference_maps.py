@@ -38,11 +38,24 @@ def shared_limit(maps: Sequence[DifferenceMap]) -> float:
 
 
 def show_differences(
-    viewer: napari.Viewer, maps: Sequence[DifferenceMap], target: str
+    viewer: napari.Viewer, maps: Sequence[DifferenceMap], target: str, band: str = ""
 ) -> list[Image]:
-    """Add a layer for each map, or bring the one of its candidate up to date; all share their limits."""
+    """Add a layer for each map, or bring the one of its candidate up to date; all share their limits.
+
+    Parameters
+    ----------
+    viewer, maps
+        Where to, and what.
+    target
+        Name of what was taken off.
+    band
+        Of the maps, for their names; empty for all channels.
+    """
     limit = shared_limit(maps)
-    return [_show(viewer, each, target, limit) for each in maps]
+    shown = [_show(viewer, each, target, limit, band) for each in maps]
+    for layer in shown:  # one bar tells for all
+        layer.colorbar.visible = layer is shown[-1]
+    return shown
 
 
 def difference_layers(viewer: napari.Viewer) -> list[Image]:
@@ -50,8 +63,10 @@ def difference_layers(viewer: napari.Viewer) -> list[Image]:
     return [layer for layer in viewer.layers if KEY in layer.metadata]
 
 
-def _show(viewer: napari.Viewer, found: DifferenceMap, target: str, limit: float) -> Image:
-    name = f"Δ {found.candidate}, {found.what.split(',')[0]}"
+def _show(
+    viewer: napari.Viewer, found: DifferenceMap, target: str, limit: float, band: str
+) -> Image:
+    name = f"Δ {found.candidate}{f', {band}' if band else ''}"
     key = [found.candidate, target]
     old = next((la for la in viewer.layers if la.metadata.get(KEY) == key), None)
     if old is not None and old.data.shape == found.difference.shape:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 KEY = "napari_deeper_cursor_of"
 Place = tuple[float, float]
 
-CURSOR, PINNED = "#FFFFFF", "#FF4FD8"
+# Each arm is a bright line beside a dark one, so that it shows on every map.
+CURSOR, PINNED, DARK = "#FFFFFF", "#FF4FD8", "#000000"
 MOVE_MS = 16
-# Of the shorter side of the field: how far the arms of a cross reach, and how far they stay from the middle.
-_REACH, _GAP, _WIDTH = 0.06, 0.015, 0.004
+NAME_SIZE = 9
+# Of the shorter side of the field: how far the arms of a cross reach, how far they stay from the middle.
+_REACH, _GAP, _WIDTH = 0.065, 0.018, 0.008
 
 
 class LinkedGrid:
@@ -63,16 +65,20 @@ class LinkedGrid:
         if self.on:
             self.leave()
         viewer, grid = self._viewer, self._viewer.canvas.grid
-        camera = viewer.scene.camera
+        camera, text = viewer.scene.camera, viewer.canvas.overlays.text
         self._before = {
             "visible": {layer: layer.visible for layer in viewer.layers},
             "order": list(viewer.layers),
-            "names": {layer: layer.name_overlay.visible for layer in layers},
+            "names": {
+                layer: (layer.name_overlay.visible, layer.name_overlay.font_size)
+                for layer in layers
+            },
             "grid": {
                 name: getattr(grid, name) for name in ("enabled", "stride", "shape", "spacing")
             },
             "camera": (tuple(camera.center), float(camera.zoom)),
             "active": viewer.layers.selection.active,
+            "text": (text.position, text.visible),
         }
         self._shown = list(layers)
         active = viewer.layers.selection.active
@@ -80,6 +86,7 @@ class LinkedGrid:
         try:
             for layer in self._shown:
                 viewer.add_layer(self._make_cursor(layer))
+                layer.name_overlay.font_size = NAME_SIZE
                 layer.name_overlay.visible = True
         finally:
             self._busy = False
@@ -89,6 +96,9 @@ class LinkedGrid:
         viewer.layers.selection.active = active if active in self._shown else self._shown[0]
         # napari cannot fit to 2D layers alone while a slider is there
         flat = all(layer.ndim < viewer.dims.ndim for layer in self._shown)
+        # the names are at the top left; maps do not follow the slider
+        text.position = "bottom_left"
+        text.visible = text.visible and not flat
         viewer.reset_view(layers=None if flat else self._shown)
         self._listen(connect=True)
 
@@ -105,12 +115,14 @@ class LinkedGrid:
             setattr(viewer.canvas.grid, name, value)
         for layer in self._cursors():
             viewer.layers.remove(layer)
-        for layer, shown in before["names"].items():
-            layer.name_overlay.visible = shown
+        for layer, (shown, size) in before["names"].items():
+            layer.name_overlay.visible, layer.name_overlay.font_size = shown, size
         self._arrange([layer for layer in before["order"] if layer in viewer.layers])
         for layer, visible in before["visible"].items():
             if layer in viewer.layers:
                 layer.visible = visible
+        text = viewer.canvas.overlays.text
+        text.position, text.visible = before["text"]
         if before["active"] in viewer.layers:
             viewer.layers.selection.active = before["active"]
         viewer.scene.camera.center, viewer.scene.camera.zoom = before["camera"]
@@ -239,7 +251,8 @@ class LinkedGrid:
         places = [*pinned, *([self._place] if self._place else [])]
         arms = [_cross(place, self._side()) for place in places]
         data = np.concatenate(arms) if arms else np.zeros((0, 2, 2))
-        colors = [PINNED] * (4 * len(pinned)) + [CURSOR] * (len(data) - 4 * len(pinned))
+        bright = [PINNED] * len(pinned) + [CURSOR] * (len(places) - len(pinned))
+        colors = [color for each in bright for color in [each] * 4 + [DARK] * 4]
         for layer in self._cursors():
             same = len(layer.data) == len(data) and self._n_drawn == len(pinned)
             layer.data = data
@@ -249,7 +262,10 @@ class LinkedGrid:
 
 
 def _cross(place: Place, side: float) -> NDArray[np.float64]:
-    """Return four arms (4, 2, 2) about a place that leave its middle free: what is marked stays in sight."""
-    gap, length = _GAP * side, (_REACH - _GAP) * side
+    """Return four bright arms and four dark ones beside them, (8, 2, 2), that leave the middle in sight."""
+    gap, length, width = _GAP * side, (_REACH - _GAP) * side, _WIDTH * side
     ways = np.array([(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)])
-    return np.stack([np.asarray(place) + gap * ways, length * ways], axis=1)
+    starts = np.asarray(place) + gap * ways
+    beside = width * np.abs(ways[:, ::-1])
+    bright = np.stack([starts, length * ways], axis=1)
+    return np.concatenate([bright, np.stack([starts + beside, length * ways], axis=1)])

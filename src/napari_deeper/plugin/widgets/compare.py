@@ -15,7 +15,11 @@ from napari_deeper.engine.compare_report import write_comparison
 from napari_deeper.engine.compare_scores import CubeComparison, DifferenceMap
 from napari_deeper.engine.compare_tests import Outcome
 from napari_deeper.plugin.canvas import current_cube
-from napari_deeper.plugin.difference_maps import difference_layers, show_differences
+from napari_deeper.plugin.difference_maps import (
+    difference_layers,
+    shared_limit,
+    show_differences,
+)
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import (
     channel_at_slider,
@@ -31,7 +35,7 @@ from napari_deeper.plugin.widgets.compare_series import Series
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
-from napari_deeper.plugin.widgets.wording import in_words
+from napari_deeper.plugin.widgets.wording import in_words, outcome
 from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, DeeperError
@@ -53,6 +57,7 @@ class CompareWidget(DockPage):
         self._compared: dict[str, RamanCube] = {}
         self._target: RamanCube | None = None
         self._matched = False
+        self._band_shown = ""  # of the difference maps asked for last; empty for all channels
         self._series = Series()
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
         self._mapping = JobRunner(self, lambda *_: None, self._on_maps)
@@ -208,9 +213,9 @@ class CompareWidget(DockPage):
     def _on_end(self, found: CubeComparison | None, error: Exception | None) -> None:
         if error is None and found is not None:
             self.found = found
-            self.results.show_comparison(found)
+            self.results.show_comparison(found, matched=self._matched and bool(found.target))
             self._show_tests()
-            self.foot.show_end("\n".join(f"• {note}" for note in found.notes), done=True)
+            self.foot.show_end(outcome(found), done=True)
         elif error is not None:
             self.failure = in_words(error, "Cancelled.")
             self.foot.show_end(self.failure, done=False)
@@ -224,6 +229,7 @@ class CompareWidget(DockPage):
         if found is None or target is None or self._mapping.running:
             return
         band = self._band()
+        self._band_shown = "" if band is None else f"{band[0]:.0f}-{band[1]:.0f} cm-1"
         if band is None:
             self._on_maps(list(found.differences), None)
             return
@@ -254,10 +260,10 @@ class CompareWidget(DockPage):
 
     def _on_maps(self, maps: Any, error: Exception | None) -> None:
         if error is None and maps and self.found is not None:
-            show_differences(self._viewer, maps, self.found.target)
+            show_differences(self._viewer, maps, self.found.target, self._band_shown)
             self.foot.message.set_text(
-                f"{len(maps)} difference map{'s' if len(maps) > 1 else ''} of {maps[0].what}: blue is less than "
-                "the target, red more, white the same; all share their limits. Gray was not compared."
+                f"Δ of {maps[0].what}: blue is less than the target, red more, white the same, to "
+                f"±{shared_limit(maps):.3g} in the target's intensity. Gray was not compared."
             )
         elif error is not None:
             self.foot.message.set_text(in_words(error, ""))

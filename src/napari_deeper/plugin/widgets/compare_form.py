@@ -26,7 +26,7 @@ NO_TARGET, NO_REGIONS = "none: describe the layers", "none"
 OF_TARGET, AS_SHOWN = "found on the target (VCA)", "those shown as layers"
 SHOWN = ["n_endmembers", "match_scale", "within"]
 ADVANCED = ["interpolation", "noiseless", "class_by", "control", "seed"]
-LIST_HEIGHT = 92
+LIST_HEIGHT = 70
 
 
 class CompareForm(QWidget):

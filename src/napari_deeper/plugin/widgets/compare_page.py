@@ -39,8 +39,8 @@ class ComparePage:
         self.foot = RunBar(
             run="Compare the layers; none is made or changed",
             cancel="Stop after the layer it is at",
-            placeholder="Layers are compared with the target by their place on the sample, all on the same pixels.",
-            height=72,
+            placeholder="Layers are compared by their place on the sample, all on the same pixels.",
+            height=44,
         )
         self.results = CompareResults()
         self.copy = _button("&Copy table", "Copy the table in front, for a spreadsheet (Alt+C)")
@@ -105,6 +105,7 @@ class ComparePage:
         parts.addWidget(lower)
         parts.setChildrenCollapsible(False)
         parts.setStretchFactor(1, 1)
+        parts.setSizes([190, 460])
         layout = QVBoxLayout(owner)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(parts)

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QLabel,
+    QPlainTextEdit,
     QPushButton,
     QTabWidget,
     QVBoxLayout,
@@ -23,7 +25,7 @@ from napari_deeper.plugin.widgets.result_columns import best_of
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
 
-LAYERS, COMPONENTS, REGIONS, TESTS = "Layers", "Components", "Regions", "Tests"
+LAYERS, COMPONENTS, REGIONS, TESTS, NOTES = "Layers", "Components", "Regions", "Tests", "Notes"
 EVERY_REGION = "all regions"
 SCORES = (
     "candidate", "mse", "psnr", "ssim", "spectral_angle", "accuracy", "balanced_accuracy",
@@ -37,7 +39,7 @@ TESTED = (
 
 
 class CompareResults(QTabWidget):
-    """Tabs with what a comparison found; emits `series_changed` when runs are kept or forgotten."""
+    """Tabs with what a comparison found; emits `keep` and `forget` for the runs that are tested over cubes."""
 
     keep = Signal()
     forget = Signal()
@@ -50,7 +52,7 @@ class CompareResults(QTabWidget):
             "Whose mean spectra are drawn; the shade is ± 1 standard deviation"
         )
         self.plot = SpectrumPlot(shade_name="shaded: ± 1 sd over pixels", band=False)
-        self.plot.set_y_label("Intensity, mean")
+        self.plot.set_y_label("Intensity")
         self.series = QLabel()
         self.series.setWordWrap(True)
         self.keep_button = QPushButton("&Keep for tests over cubes")
@@ -64,7 +66,14 @@ class CompareResults(QTabWidget):
         self.addTab(self.components, COMPONENTS)
         self.addTab(self._region_page(), REGIONS)
         self.addTab(self._test_page(), TESTS)
+        self.notes = QPlainTextEdit()
+        self.notes.setReadOnly(True)
+        self.notes.setPlaceholderText(
+            "What to know of a comparison, and what to distrust, is told here."
+        )
+        self.addTab(self.notes, NOTES)
         self._found: CubeComparison | None = None
+        self._factors: dict[str, float] = {}
         self.region_box.currentIndexChanged.connect(self._draw)
         self.keep_button.clicked.connect(self.keep)
         self.forget_button.clicked.connect(self.forget)
@@ -90,9 +99,12 @@ class CompareResults(QTabWidget):
         column.addLayout(row)
         return page
 
-    def show_comparison(self, found: CubeComparison) -> None:
-        """Show another comparison."""
+    def show_comparison(self, found: CubeComparison, *, matched: bool) -> None:
+        """Show another comparison; `matched` where candidates were given the target's mean intensity."""
         self._found = found
+        self._factors = {s.candidate: 1 / s.level if matched else 1.0 for s in found.scores}
+        self.plot.set_y_label("Intensity, scale matched" if matched else "Intensity")
+        self.notes.setPlainText("\n".join(f"• {note}" for note in found.notes))
         self.layers.show_rows(
             found.scores,
             _known(SCORES, found.scores),
@@ -137,15 +149,21 @@ class CompareResults(QTabWidget):
         cubes = list(dict.fromkeys(s.cube for s in self._found.spectra))
         regions = list(dict.fromkeys(s.region for s in self._found.spectra))
         chosen = self.region_box.currentText()
-        return [
-            Curve(
-                f"{s.cube}, {s.region} (n = {s.n_pixels})", s.wavenumber, s.mean,
-                COLORS[cubes.index(s.cube) % len(COLORS)], regions.index(s.region), None,
-                s.sd if s.n_pixels > 1 else None,
-            )
-            for s in self._found.spectra
-            if chosen in (EVERY_REGION, s.region)
-        ]  # fmt: skip
+        curves = []
+        for s in self._found.spectra:
+            if chosen not in (EVERY_REGION, s.region):
+                continue
+            factor = np.float32(self._factors.get(s.cube, 1.0))
+            place = f", {s.region}" if chosen == EVERY_REGION else ""
+            curves.append(
+                Curve(
+                    f"{s.cube}{place} (n = {s.n_pixels})", s.wavenumber, s.mean * factor,
+                    COLORS[cubes.index(s.cube) % len(COLORS)],
+                    regions.index(s.region) if place else 0, None,
+                    s.sd * factor if s.n_pixels > 1 else None,
+                )
+            )  # fmt: skip
+        return curves
 
     def table(self) -> ResultTable | None:
         """Return the table in front, if a table is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from napari_deeper.engine.compare_scores import CubeComparison
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.scores import Evaluation
@@ -73,6 +74,18 @@ def verdict(found: Evaluation) -> list[str]:
                 f"comparator, {found.best_comparator.removesuffix(' (comparator)')}."
             )
     return told
+
+
+def outcome(found: CubeComparison) -> str:
+    """Return what a comparison found, in a line or two."""
+    notes = f"{len(found.notes)} notes: see the last tab."
+    if not found.target:
+        return f"{len(found.scores)} layers described; without a target no error can be stated. {notes}"
+    best = min(found.scores, key=lambda s: s.mse)
+    n_pixels = f"{best.n_pixels} pixels compared."
+    if len(found.scores) == 1:
+        return f"MSE {best.mse:.4g}. {n_pixels} {notes}"
+    return f"Closest by MSE: {best.candidate} ({best.mse:.4g}). {n_pixels} {notes}"
 
 
 def _outcome(ratio: float) -> str:

@@ -35,8 +35,10 @@ from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import AxisError, CubeError, DeeperError
+from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.regions import Region
 
+_ENOUGH_PIXELS = 8192
 # A class of fewer pixels is decided by single ones.
 FEW_PIXELS = 5
 
@@ -86,15 +88,18 @@ class Judge:
         self._by_region: list[RegionScores] = []
         self._differences: list[DifferenceMap] = []
 
-    def enter(self, name: str) -> None:
-        """Score a candidate."""
+    def enter(self, name: str, progress: Progress) -> None:
+        """Score a candidate, asking between the steps whether to stop."""
+        progress.update(0.0, f"Comparing {name}")
         result = self._field.sampled(name)
         level = level_of(result, self._field)
         if self._p.match_scale:
             result = matched(name, result, self._field)
+        progress.update(0.2, f"Comparing {name}: errors")
         maps = error_maps(result, self._target, self._counted, self._span)
         figures = maps.over(self._counted)
         spectra = result[self._counted]
+        progress.update(0.7, f"Comparing {name}: components")
         hits, balanced = self._enter_components(name, spectra)
         noise, snr = roughness(spectra)
         self._scores.append(
@@ -259,7 +264,11 @@ def make_difference(
 
 
 def roughness(spectra: Array) -> tuple[float, float]:
-    """Return the noise and the signal-to-noise ratio that (pixel, channel) spectra show by themselves."""
+    """Return the noise and the signal-to-noise ratio that (pixel, channel) spectra show by themselves.
+
+    Of a large map, evenly spread pixels tell.
+    """
+    spectra = spectra[:: max(1, len(spectra) // _ENOUGH_PIXELS)]
     noise = float(np.sqrt(np.mean(np.square(sigma_per_pixel(spectra), dtype=np.float64))))
     return noise, float(np.median(snr_per_pixel(spectra)))
 

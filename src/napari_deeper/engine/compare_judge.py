@@ -254,11 +254,12 @@ def make_difference(
     """Return candidate less target for a candidate sampled like the target, over these channels or all."""
     taken = channels or slice(None)
     axis = field.target.wavenumber[taken]
-    apart = result[..., taken].astype(np.float64) - field.target.intensity[..., taken]
-    apart[~field.counted] = np.nan
+    apart = result[..., taken] - field.target.intensity[..., taken]
+    mean = apart.mean(axis=2, dtype=np.float64).astype(np.float32)
+    rms = np.sqrt(np.einsum("yxc,yxc->yx", apart, apart) / axis.size).astype(np.float32)
+    mean[~field.counted] = rms[~field.counted] = np.nan
     return DifferenceMap(
-        name, apart.mean(axis=2).astype(np.float32),
-        np.sqrt(np.mean(np.square(apart), axis=2)).astype(np.float32), field.target.origin,
+        name, mean, rms, field.target.origin,
         field.target.spacing, field.target.length_unit, describe(axis),
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ Flags = NDArray[np.bool_]
 Values = NDArray[np.float64]
 
 _MIN_SIDE_FOR_SSIM = 3
+_VALUES_AT_ONCE = 2_000_000
 UNKNOWN = float("nan")
 # Fields of `CandidateScores` that say nothing without a target.
 NEEDS_TARGET = (
@@ -251,9 +252,13 @@ def error_maps(result: Array, target: Array, counted: Flags, data_range: float) 
     """
     blank = np.full(counted.shape, np.nan)
     squared, angle, similar = blank.copy(), blank.copy(), blank
-    a, b = result[counted], target[counted]
-    squared[counted] = np.mean(np.square(a.astype(np.float64) - b), axis=1)
-    angle[counted] = metrics.spectral_angle(a, b)
+    rows_at_once = max(1, _VALUES_AT_ONCE // max(1, target[0].size))
+    for start in range(0, len(target), rows_at_once):
+        rows = slice(start, start + rows_at_once)
+        taken = counted[rows]
+        a, b = result[rows][taken], target[rows][taken]
+        squared[rows][taken] = np.mean(np.square(a.astype(np.float64) - b), axis=1)
+        angle[rows][taken] = metrics.spectral_angle(a, b)
     if min(counted.shape) >= _MIN_SIDE_FOR_SSIM and data_range > 0:
         similar = metrics.ssim_map(result, target, data_range, counted)
     return ErrorMaps(squared, similar, angle, data_range)

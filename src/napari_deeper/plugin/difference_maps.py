@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ _COLORS = (
     "#2166AC", "#4393C3", "#92C5DE", "#D1E5F0", "#F7F7F7", "#FDDBC7", "#F4A582", "#D6604D", "#B2182B",
 )  # fmt: skip
 _PERCENTILE = 99.5
+_ROUND = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 def diverging_colormap() -> Any:
@@ -31,10 +33,13 @@ def diverging_colormap() -> Any:
 
 
 def shared_limit(maps: Sequence[DifferenceMap]) -> float:
-    """Return the largest difference shown, the same for all maps; a few bright pixels do not decide it."""
+    """Return the largest difference shown, the same for all maps: a round number that a few pixels do not decide."""
     values = np.concatenate([np.abs(m.difference[np.isfinite(m.difference)]) for m in maps])
     limit = float(np.percentile(values, _PERCENTILE)) if values.size else 0.0
-    return limit if limit > 0 else 1.0
+    if not limit > 0:
+        return 1.0
+    decade = 10.0 ** math.floor(math.log10(limit))
+    return next(step * decade for step in _ROUND if step * decade >= limit * (1 - 1e-9))
 
 
 def show_differences(

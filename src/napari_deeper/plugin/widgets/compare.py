@@ -262,8 +262,8 @@ class CompareWidget(DockPage):
         if error is None and maps and self.found is not None:
             show_differences(self._viewer, maps, self.found.target, self._band_shown)
             self.foot.message.set_text(
-                f"Δ of {maps[0].what}: blue is less than the target, red more, white the same, to "
-                f"±{shared_limit(maps):.3g} in the target's intensity. Gray was not compared."
+                f"Δ {maps[0].what}, to ±{shared_limit(maps):.3g}: blue is less than the target, red more, gray "
+                "not compared."
             )
         elif error is not None:
             self.foot.message.set_text(in_words(error, ""))

@@ -23,7 +23,7 @@ from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.spectra.params import to_json
 
 NO_TARGET, NO_REGIONS = "none: describe the layers", "none"
-OF_TARGET, AS_SHOWN = "found on the target (VCA)", "those shown as layers"
+OF_TARGET, AS_SHOWN = "of the target (VCA)", "those shown"
 SHOWN = ["n_endmembers", "match_scale", "within"]
 ADVANCED = ["interpolation", "noiseless", "class_by", "control", "seed"]
 LIST_HEIGHT = 70
@@ -45,11 +45,15 @@ class CompareForm(QWidget):
         self.list = QListWidget()
         self.list.setFixedHeight(LIST_HEIGHT)
         self.list.setToolTip("Layers to compare; Space checks and unchecks the current one")
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.region_box = _box(
             "A Shapes or Labels layer: mean ± sd spectra, figures and tests by region"
         )
-        self.source_box = _box("Whose components are looked for in every layer")
+        self.source_box = _box(
+            "Whose components are looked for in every layer: found on the target by vertex component "
+            "analysis, or those whose maps are shown as layers"
+        )
         self.source_box.addItems([OF_TARGET, AS_SHOWN])
         self.params = ParamsForm(CompareParams, SHOWN, ADVANCED, self.changed.emit)
         fold = QCollapsible("Advanced")

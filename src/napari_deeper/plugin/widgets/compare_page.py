@@ -18,7 +18,7 @@ from napari_deeper.plugin.widgets.compare_results import CompareResults
 from napari_deeper.plugin.widgets.run_bar import RunBar
 from napari_deeper.processing.bands import PRESETS
 
-ALL_CHANNELS, AT_SLIDER = "mean over channels", "at the slider (± 10 cm-1)"
+ALL_CHANNELS, AT_SLIDER = "all channels", "slider ± 10 cm-1"
 CUBES, HEATMAPS, DIFFERENCES = "cubes", "heatmaps", "differences"
 
 
@@ -51,7 +51,7 @@ class ComparePage:
             "&Differences", "Show candidate less target as layers, with shared limits (Alt+D)"
         )
         self.difference_of = QComboBox()
-        self.difference_of.setToolTip("What the difference maps show")
+        self.difference_of.setToolTip("What the difference maps show: the mean over these channels")
         self.difference_of.addItem(ALL_CHANNELS, None)
         self.difference_of.addItem(AT_SLIDER, AT_SLIDER)
         for band in PRESETS:

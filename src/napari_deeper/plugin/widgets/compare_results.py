@@ -31,7 +31,7 @@ SCORES = (
     "candidate", "mse", "psnr", "ssim", "spectral_angle", "accuracy", "balanced_accuracy",
     "excess_mse", "within_sigma", "level", "noise", "snr", "n_pixels",
 )  # fmt: skip
-PARTS = ("candidate", "component", "mse", "psnr", "ssim", "correlation", "kept", "n_class")
+PARTS = ("candidate", "component", "psnr", "ssim", "correlation", "kept", "mse", "n_class")
 TESTED = (
     "method", "control", "p_value", "test", "measure", "difference", "low", "high", "statistic",
     "n_samples",

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.plugin.widgets.frozen_column import FrozenColumn
 from napari_deeper.plugin.widgets.result_columns import INTERVAL, KNOWN, best_of, columns
 
-ROW_HEIGHT, MOST_WIDTH, NAME_WIDTH = 22, 110, 120
+ROW_HEIGHT, MOST_WIDTH, NAME_WIDTH, PADDING = 22, 110, 104, 14
 
 
 class ResultTable(QTableWidget):
@@ -76,12 +76,22 @@ class ResultTable(QTableWidget):
         self.setSortingEnabled(True)
         if sort_by in names:
             self.sortItems(list(names).index(sort_by))
-        self.resizeColumnsToContents()
-        # names and settings can be long; the tooltip has them whole
         for column in range(self.columnCount()):
+            # names and settings can be long; the tooltip has them whole
             most = MOST_WIDTH if column else NAME_WIDTH
-            self.setColumnWidth(column, min(self.columnWidth(column), most))
+            self.setColumnWidth(column, min(self._needed(column), most))
         self._frozen.place()
+
+    def _needed(self, column: int) -> int:
+        """Return the width that a column needs; Qt's own measure leaves more free than there is to give."""
+        bold = self.font()
+        bold.setBold(True)
+        measure = QFontMetrics(bold)
+        cells = [self.item(row, column) for row in range(self.rowCount())]
+        heading = self.horizontalHeaderItem(column)
+        lines = [cell.text() for cell in cells if cell is not None]
+        lines += heading.text().split("\n") if heading is not None else []
+        return max((measure.horizontalAdvance(line) for line in lines), default=0) + PADDING
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show the summaries of an evaluation, the least excess MSE first."""

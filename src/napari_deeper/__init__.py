@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.cube import RamanCube
     from napari_deeper.spectra.endmembers import Endmembers
     from napari_deeper.spectra.errors import DeeperError
+    from napari_deeper.spectra.imaging_time import PlanParams, imaging_time, plan_imaging
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.training.config import TrainParams
     from napari_deeper.training.run import train
@@ -28,12 +29,15 @@ _HOME = {
     "DenoiseParams": "engine.denoise",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
+    "PlanParams": "spectra.imaging_time",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
+    "imaging_time": "spectra.imaging_time",
+    "plan_imaging": "spectra.imaging_time",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
@@ -47,12 +51,15 @@ __all__ = [
     "DenoiseParams",
     "Endmembers",
     "EvaluateParams",
+    "PlanParams",
     "Progress",
     "RamanCube",
     "SuperResolveParams",
     "TrainParams",
     "denoise",
     "evaluate",
+    "imaging_time",
+    "plan_imaging",
     "read",
     "super_resolve",
     "train",

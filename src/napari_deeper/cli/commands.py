@@ -29,6 +29,7 @@ from napari_deeper.cli.flags import (
     settings_from,
     with_flags,
 )
+from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.engine.denoise import DenoiseParams, denoise
@@ -170,6 +171,9 @@ def _train(**values: Any) -> None:
 
 _train.__doc__ = TRAIN_HELP
 app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
+
+
+app.command("plan", no_args_is_help=True)(run_plan)
 
 
 @app.command(no_args_is_help=True)

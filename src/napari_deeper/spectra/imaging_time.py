@@ -123,8 +123,8 @@ def time_behind(n_y: int, n_x: int, zoom: float, dwell_s: Any) -> ImagingTime | 
         return None
     if not (math.isfinite(dwell_s) and dwell_s > 0 and zoom > 0):
         return None
-    measured = (max(1, round(n / zoom)) for n in (n_y, n_x))
-    return ImagingTime(*measured, float(dwell_s))
+    measured_y, measured_x = (max(1, round(n / zoom)) for n in (n_y, n_x))
+    return ImagingTime(measured_y, measured_x, float(dwell_s))
 
 
 @dataclass(frozen=True)

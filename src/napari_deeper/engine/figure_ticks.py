@@ -1,0 +1,52 @@
+"""Round numbers for axes, color bars and scale bars."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def scale_bar_length(most: float, *, whole: bool = False) -> float:
+    """Return the longest of 1, 2, 5, 10, 20, ... that is at most this long (whole numbers: at least 1)."""
+    if whole and most < 1:
+        return 1.0
+    power = 10 ** math.floor(math.log10(most) + 1e-9)
+    return float(next(f * power for f in (5, 2, 1) if f * power <= most * (1 + 1e-9)))
+
+
+def ticks_of(low: float, high: float, most: int) -> tuple[NDArray[np.float64], list[str], str]:
+    """Return at most ``most`` round values within limits, their texts, and the power that these are of.
+
+    Large and small numbers are told in units of a power of 1000, such as ``10⁻³``, which belongs in
+    the label; the power is empty where the numbers are told as they are.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    for n in range(max(1, most), 0, -1):
+        values = MaxNLocator(nbins=n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        tolerance = 1e-9 * (high - low)
+        values = values[(values >= low - tolerance) & (values <= high + tolerance)]
+        if 1 <= values.size <= most:
+            break
+    size = max(abs(low), abs(high))
+    power = 3 * math.floor(math.log10(size) / 3 + 1e-9) if size > 0 else 0
+    if -2 <= math.log10(size or 1) < 4:
+        power = 0
+    scaled = values / 10.0**power
+    texts = [format_number(value) for value in scaled]
+    return values, texts, format_power(power)
+
+
+def format_power(power: int) -> str:
+    """Return ``10⁻³`` for -3, and nothing for 0."""
+    return "10" + str(power).translate(_SUPERSCRIPTS) if power else ""
+
+
+def format_number(value: float) -> str:
+    """Return a number with no more than 4 digits and a true minus sign."""
+    text = f"{0.0 if abs(value) < 1e-12 else value:.4g}"
+    return text.replace("-", "−")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.denoise import DenoiseParams, denoise
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
+    from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
+    from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
@@ -28,17 +30,21 @@ _HOME = {
     "DenoiseParams": "engine.denoise",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
+    "Heatmap": "engine.heatmap",
+    "HeatmapParams": "engine.heatmap",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
+    "heatmap": "engine.heatmap",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
+    "write_heatmap": "engine.heatmap_files",
     "write_report": "engine.evaluation_report",
 }
 
@@ -47,17 +53,21 @@ __all__ = [
     "DenoiseParams",
     "Endmembers",
     "EvaluateParams",
+    "Heatmap",
+    "HeatmapParams",
     "Progress",
     "RamanCube",
     "SuperResolveParams",
     "TrainParams",
     "denoise",
     "evaluate",
+    "heatmap",
     "read",
     "super_resolve",
     "train",
     "wavenumber_from_nm",
     "write",
+    "write_heatmap",
     "write_report",
 ]
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.denoise import DenoiseParams, denoise
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
+    from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
+    from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
@@ -29,6 +31,8 @@ _HOME = {
     "DenoiseParams": "engine.denoise",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
+    "Heatmap": "engine.heatmap",
+    "HeatmapParams": "engine.heatmap",
     "PlanParams": "spectra.imaging_time",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
@@ -36,6 +40,7 @@ _HOME = {
     "TrainParams": "training.config",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
+    "heatmap": "engine.heatmap",
     "imaging_time": "spectra.imaging_time",
     "plan_imaging": "spectra.imaging_time",
     "read": "io.read",
@@ -43,6 +48,7 @@ _HOME = {
     "train": "training.run",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
+    "write_heatmap": "engine.heatmap_files",
     "write_report": "engine.evaluation_report",
 }
 
@@ -51,6 +57,8 @@ __all__ = [
     "DenoiseParams",
     "Endmembers",
     "EvaluateParams",
+    "Heatmap",
+    "HeatmapParams",
     "PlanParams",
     "Progress",
     "RamanCube",
@@ -58,6 +66,7 @@ __all__ = [
     "TrainParams",
     "denoise",
     "evaluate",
+    "heatmap",
     "imaging_time",
     "plan_imaging",
     "read",
@@ -65,6 +74,7 @@ __all__ = [
     "train",
     "wavenumber_from_nm",
     "write",
+    "write_heatmap",
     "write_report",
 ]
 

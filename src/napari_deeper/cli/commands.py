@@ -29,11 +29,13 @@ from napari_deeper.cli.flags import (
     settings_from,
     with_flags,
 )
+from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
+from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
@@ -162,6 +164,15 @@ def _evaluate(**values: Any) -> None:
 
 _evaluate.__doc__ = EVALUATE_HELP
 app.command("evaluate", no_args_is_help=True)(with_flags(EvaluateParams, _evaluate, EVALUATE_FILES))
+
+
+def _heatmap(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_heatmap(values)
+
+
+_heatmap.__doc__ = HEATMAP_HELP
+app.command("heatmap", no_args_is_help=True)(with_flags(HeatmapParams, _heatmap, HEATMAP_FILES))
 
 
 def _train(**values: Any) -> None:

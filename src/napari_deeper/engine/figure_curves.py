@@ -152,7 +152,9 @@ def draw_bars(page: Page, panel: BarsPanel, box: Box, *, with_names: bool) -> No
     axes.set_ylim(len(values) - 0.5, -0.5)
     span = (most - least) or 1.0
     axes.set_xlim(least, least + 1.03 * span)
-    ticks, labels, _ = ticks_of(least, most if most > least else least + 1, max(2, int(inner.w / 9)))
+    ticks, labels, _ = ticks_of(
+        least, most if most > least else least + 1, max(2, int(inner.w / 9))
+    )
     scale = 10.0**power
     axes.set_xticks(ticks, [format_number(t / scale) for t in ticks] if power else labels)
     axes.plot((0, 0), (len(values) - 0.5, -0.5), color=INK, lw=0.5)

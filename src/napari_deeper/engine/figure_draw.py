@@ -148,7 +148,9 @@ def _draw_scale_bar(page: Page, panel: MapPanel, box: Box) -> Box:
     ground = Box(box.right - wide - 0.5, box.bottom - 4.1, wide, 3.6)
     page.rectangle(ground, "#000000", alpha=0.55)
     middle = ground.x + ground.w / 2
-    page.text(middle, ground.bottom - 1.35, text, SMALL, ha="center", va="baseline", color="#ffffff")
+    page.text(
+        middle, ground.bottom - 1.35, text, SMALL, ha="center", va="baseline", color="#ffffff"
+    )
     page.rectangle(Box(middle - width / 2, ground.bottom - 0.9, width, 0.5), "#ffffff")
     return ground
 

@@ -176,7 +176,11 @@ class _Writer:
         self.page.maps = tuple(boxes)
         self._name_maps(maps, grid, boxes, lefts)
         for column, first, last, index in bars:
-            run = [b for b, cell in zip(boxes, grid.cells, strict=True) if _in(cell, column, first, last)]
+            run = [
+                b
+                for b, cell in zip(boxes, grid.cells, strict=True)
+                if _in(cell, column, first, last)
+            ]
             top, right = run[0].y, max(b.right for b in run)
             height = min(run[-1].bottom - top, 60.0)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
@@ -198,13 +202,17 @@ class _Writer:
                 box = next(b for b, (r, _) in zip(boxes, grid.cells, strict=True) if r == row)
                 label = self.fit(name, NORMAL, box.h + 2)
                 self._say(
-                    Text(EDGE, box.y + box.h / 2, label, across="left", down="center", upright=False)
+                    Text(
+                        EDGE, box.y + box.h / 2, label, across="left", down="center", upright=False
+                    )
                 )
         for panel, box in zip(maps, boxes, strict=True):
             used = self._letter(box.x, box.y - 0.9)
             if not grid.is_table:
                 several = len({m.column for m in maps}) > 1
-                title = f"{panel.title}, {panel.column}" if several and panel.column else panel.title
+                title = (
+                    f"{panel.title}, {panel.column}" if several and panel.column else panel.title
+                )
                 room = max(box.w, 12.0) - used
                 self._say(Text(box.x + used, box.y - 0.9, self.fit(title, NORMAL, room)))
 
@@ -312,9 +320,7 @@ def _in(cell: tuple[int, int], column: int, first: int, last: int) -> bool:
     return cell[1] == column and first <= cell[0] <= last
 
 
-def _scales(
-    maps: tuple[MapPanel, ...], side: float, n_rows: int, head: float
-) -> dict[str, float]:
+def _scales(maps: tuple[MapPanel, ...], side: float, n_rows: int, head: float) -> dict[str, float]:
     """Return mm on the page per unit of length: one for all maps in um, one for all in pixels."""
     scales = {}
     highest = (LARGEST_HEIGHT - 60.0) / n_rows - head
@@ -325,9 +331,7 @@ def _scales(
     return scales
 
 
-def _rows(
-    grid: Grid, heights: list[float], top: float, head: float
-) -> tuple[list[float], float]:
+def _rows(grid: Grid, heights: list[float], top: float, head: float) -> tuple[list[float], float]:
     """Return the top of the images of each row, and the bottom of the last."""
     tops, y = [], top
     for row in range(grid.n_rows):

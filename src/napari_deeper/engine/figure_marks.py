@@ -48,16 +48,19 @@ def _choose_tail(
         around = Box(tail[0] - _HALF, tail[1] - _HALF, 2 * _HALF, 2 * _HALF)
         cost = 10 * _outside(around, box)
         cost += sum(8 * _overlap(around, other) for other in used)
-        cost += sum(
-            3.0 for other in tips if other != tip and math.dist(other, tail) < 2 * _HALF
-        )
+        cost += sum(3.0 for other in tips if other != tip and math.dist(other, tail) < 2 * _HALF)
         if cost < best[0] - 1e-9:
             best = (cost, tail, unit)
     return best[1], best[2]
 
 
 def _outside(inner: Box, outer: Box) -> float:
-    beyond = (outer.x - inner.x, outer.y - inner.y, inner.right - outer.right, inner.bottom - outer.bottom)
+    beyond = (
+        outer.x - inner.x,
+        outer.y - inner.y,
+        inner.right - outer.right,
+        inner.bottom - outer.bottom,
+    )
     return sum(max(0.0, b) for b in beyond)
 
 

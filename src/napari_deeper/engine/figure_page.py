@@ -101,9 +101,7 @@ class Page:
         """Draw a line through points; its width is in pt."""
         from matplotlib.lines import Line2D
 
-        self._sheet.add_line(
-            Line2D(x, y, color=color, lw=width, ls="-", marker="", zorder=zorder)
-        )
+        self._sheet.add_line(Line2D(x, y, color=color, lw=width, ls="-", marker="", zorder=zorder))
 
     def arrow(self, tail: tuple[float, float], tip: tuple[float, float]) -> None:
         """Draw a white arrow with a dark edge."""

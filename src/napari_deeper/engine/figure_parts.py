@@ -58,7 +58,10 @@ class FigureStyle:
     letters: Annotated[bool, {"label": "Letters", "tooltip": "Name the panels a, b, c"}] = True
     uncertainty: Annotated[
         bool,
-        {"label": "Uncertainty", "tooltip": "Shade one standard deviation around spectra that know it"},
+        {
+            "label": "Uncertainty",
+            "tooltip": "Shade one standard deviation around spectra that know it",
+        },
     ] = True
 
 
@@ -123,7 +126,9 @@ class MapPanel:
     def __post_init__(self) -> None:
         image = np.asarray(self.image, dtype=np.float32)
         if not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)) or not image.size:
-            raise CubeError(f"The map '{self.title}' has shape {image.shape}, not (y, x) or (y, x, 3).")
+            raise CubeError(
+                f"The map '{self.title}' has shape {image.shape}, not (y, x) or (y, x, 3)."
+            )
         object.__setattr__(self, "image", image)
 
     @property

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.engine.unmix import UnmixParams, abundances, unmix, unmix_with
+    from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
     from napari_deeper.spectra.axis import wavenumber_from_nm
@@ -32,11 +34,16 @@ _HOME = {
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
+    "UnmixParams": "engine.unmix",
+    "Unmixed": "engine.unmixed",
+    "abundances": "engine.unmix",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
+    "unmix": "engine.unmix",
+    "unmix_with": "engine.unmix",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
     "write_report": "engine.evaluation_report",
@@ -51,11 +58,16 @@ __all__ = [
     "RamanCube",
     "SuperResolveParams",
     "TrainParams",
+    "UnmixParams",
+    "Unmixed",
+    "abundances",
     "denoise",
     "evaluate",
     "read",
     "super_resolve",
     "train",
+    "unmix",
+    "unmix_with",
     "wavenumber_from_nm",
     "write",
     "write_report",

@@ -31,9 +31,11 @@ from napari_deeper.cli.flags import (
 )
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
+from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.engine.unmix import UnmixParams
 from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
@@ -170,6 +172,15 @@ def _train(**values: Any) -> None:
 
 _train.__doc__ = TRAIN_HELP
 app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
+
+
+def _unmix(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_unmix(values)
+
+
+_unmix.__doc__ = UNMIX_HELP
+app.command("unmix", no_args_is_help=True)(with_flags(UnmixParams, _unmix, UNMIX_FILES))
 
 
 @app.command(no_args_is_help=True)

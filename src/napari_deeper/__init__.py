@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.engine.unmix import UnmixParams, abundances, unmix, unmix_with
+    from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
     from napari_deeper.spectra.axis import wavenumber_from_nm
@@ -38,6 +40,9 @@ _HOME = {
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
+    "UnmixParams": "engine.unmix",
+    "Unmixed": "engine.unmixed",
+    "abundances": "engine.unmix",
     "denoise": "engine.denoise",
     "evaluate": "engine.evaluate",
     "heatmap": "engine.heatmap",
@@ -46,6 +51,8 @@ _HOME = {
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
+    "unmix": "engine.unmix",
+    "unmix_with": "engine.unmix",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
     "write_heatmap": "engine.heatmap_files",
@@ -64,6 +71,9 @@ __all__ = [
     "RamanCube",
     "SuperResolveParams",
     "TrainParams",
+    "UnmixParams",
+    "Unmixed",
+    "abundances",
     "denoise",
     "evaluate",
     "heatmap",
@@ -72,6 +82,8 @@ __all__ = [
     "read",
     "super_resolve",
     "train",
+    "unmix",
+    "unmix_with",
     "wavenumber_from_nm",
     "write",
     "write_heatmap",

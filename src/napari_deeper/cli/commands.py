@@ -33,10 +33,12 @@ from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
+from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.engine.unmix import UnmixParams
 from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
@@ -185,6 +187,15 @@ app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN
 
 
 app.command("plan", no_args_is_help=True)(run_plan)
+
+
+def _unmix(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_unmix(values)
+
+
+_unmix.__doc__ = UNMIX_HELP
+app.command("unmix", no_args_is_help=True)(with_flags(UnmixParams, _unmix, UNMIX_FILES))
 
 
 @app.command(no_args_is_help=True)

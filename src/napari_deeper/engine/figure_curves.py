@@ -102,7 +102,7 @@ def spread(places: list[float], step: float, box: Box) -> list[float]:
 
 
 def _name(curve: FigureCurve, numbered: bool) -> str:
-    return f"{curve.mark}  {curve.name}" if numbered and curve.mark else curve.name
+    return f"{curve.mark}: {curve.name}" if numbered and curve.mark else curve.name
 
 
 def _robust_span(values: NDArray[np.float32]) -> tuple[float, float]:

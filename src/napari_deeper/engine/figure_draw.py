@@ -9,8 +9,6 @@ import numpy as np
 
 from napari_deeper.engine.figure_curves import draw_bars, draw_spectra
 from napari_deeper.engine.figure_layout import (
-    LARGE,
-    NORMAL,
     SMALL,
     Box,
     Layout,
@@ -19,7 +17,7 @@ from napari_deeper.engine.figure_layout import (
     lay_out,
 )
 from napari_deeper.engine.figure_marks import draw_marks
-from napari_deeper.engine.figure_page import DPI, MM, Page
+from napari_deeper.engine.figure_page import DPI, Page
 from napari_deeper.engine.figure_parts import Figure, FigureStyle, MapPanel
 from napari_deeper.engine.figure_ticks import scale_bar_length, ticks_of
 
@@ -54,8 +52,8 @@ def draw_figure(figure: Figure, style: FigureStyle | None = None, *, dpi: float 
         _draw_color_bar(page, figure, figure.maps[index], box)
     if layout.spectra is not None and figure.spectra is not None:
         draw_spectra(page, figure.spectra, layout.spectra, style, bool(figure.marks))
-    for i, (panel, box) in enumerate(zip(figure.metrics, layout.metrics, strict=True)):
-        draw_bars(page, panel, box, with_names=i == 0 or layout.metrics[i - 1].y != box.y)
+    for i, (bars, box) in enumerate(zip(figure.metrics, layout.metrics, strict=True)):
+        draw_bars(page, bars, box, with_names=i == 0 or layout.metrics[i - 1].y != box.y)
     _draw_keys(page, layout)
     for text in layout.texts:
         _write(page, text)
@@ -95,7 +93,7 @@ def _draw_map(page: Page, panel: MapPanel, box: Box, name: str) -> None:
         page.hatch(box)
     image = panel.image
     if panel.is_composite:
-        shown = np.isfinite(image).all(axis=2)
+        shown: Any = np.isfinite(image).all(axis=2)
         colors = np.where(shown[..., None], np.clip(image, 0, 1), 0)
         page.image(np.dstack([colors, shown.astype(np.float32)]), box, name)
     else:
@@ -156,10 +154,11 @@ def _draw_scale_bar(page: Page, panel: MapPanel, box: Box) -> Box:
 
 
 def _draw_color_bar(page: Page, figure: Figure, panel: MapPanel, box: Box) -> None:
-    colors = _color_table(panel.colormap)[::-1][:, None]
-    page.image(colors, box, "color_bar")
-    page.outline(box)
+    colors = _color_table(panel.colormap)
     low, high = panel.limits
+    box = _draw_ends(page, figure, panel, box, colors)
+    page.image(colors[::-1][:, None], box, "color_bar")
+    page.outline(box)
     values, texts, times = ticks_of(low, high, max(2, int(box.h / 8)))
     widest = 0.0
     for value, text in zip(values, texts, strict=True):
@@ -178,6 +177,22 @@ def _draw_color_bar(page: Page, figure: Figure, panel: MapPanel, box: Box) -> No
     page.text(x, box.y + box.h / 2, label, SMALL, ha="center", va="center", rotation=90)
 
 
+def _draw_ends(page: Page, figure: Figure, panel: MapPanel, box: Box, colors: Any) -> Box:
+    """Point the bar at the ends that values go beyond, and return what is left of its box."""
+    maps = [m.image for m in figure.maps if m.scale_group == panel.scale_group]
+    low, high = panel.limits
+    tip, right, middle = 1.5, box.right, box.x + box.w / 2
+    if any((image > high).any() for image in maps):
+        corners = [(box.x, box.y + tip), (middle, box.y), (right, box.y + tip)]
+        page.polygon(corners, colors[-1])
+        box = Box(box.x, box.y + tip, box.w, box.h - tip)
+    if any((image < low).any() for image in maps):
+        edge = box.bottom - tip
+        page.polygon([(box.x, edge), (middle, box.bottom), (right, edge)], colors[0])
+        box = Box(box.x, box.y, box.w, box.h - tip)
+    return box
+
+
 def _draw_keys(page: Page, layout: Layout) -> None:
     for box, color, name in layout.keys:
         if color:
@@ -186,6 +201,3 @@ def _draw_keys(page: Page, layout: Layout) -> None:
             page.hatch(box)
         page.outline(box)
         page.text(box.right + 1.0, box.bottom - 0.35, name, SMALL)
-
-
-__all__ = ["LARGE", "MM", "NORMAL", "draw_figure", "notes_for"]

@@ -16,6 +16,7 @@ LARGEST_MAP, LARGEST_HEIGHT = 52.0, 225.0
 SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
+SPECTRA_BESIDE, SMALLEST_BESIDE = 82.0, 24.0
 
 # (text, size in pt) -> width in mm
 Measure = Callable[[str, float], float]
@@ -162,6 +163,11 @@ class _Writer:
         left = EDGE + (ROW_LABEL if grid.is_table else 0.0)
         room = width - left - EDGE - STRIP * len(with_strip) - GAP * (grid.n_columns - 1)
         side = min(room / grid.n_columns, LARGEST_MAP)
+        if figure.spectra is not None and self.style.width == "double":
+            # a tall block leaves room for the spectra at its side, as long as its maps stay legible
+            beside = (room - SPECTRA_BESIDE) / grid.n_columns
+            if beside >= SMALLEST_BESIDE and beside * grid.n_rows >= SPECTRA_HEIGHT - 8:
+                side = min(beside, LARGEST_MAP)
         head = LINE + 0.9 if not grid.is_table else (LINE if self.style.letters else GAP)
         scales = _scales(maps, side, grid.n_rows, head)
         drawn = [(m.size[0] * scales[m.unit], m.size[1] * scales[m.unit]) for m in maps]
@@ -240,12 +246,12 @@ class _Writer:
 
     def add_spectra(self) -> None:
         beside = self._beside
-        if beside is not None and beside.w >= 80:
+        if beside is not None and beside.w >= SPECTRA_BESIDE - 2:
             top = beside.y + LINE
             height = max(beside.h - LINE - SPECTRA_FOOT, 36.0)
             x = beside.x + 4.0 + SPECTRA_LEFT
             box = Box(x, top, self.page.width - EDGE - x, height)
-            self._letter(beside.x + 4.0, beside.y + LINE - 0.9 + 0.9)
+            self._letter(beside.x + 4.0, beside.y + LINE - 0.9)
             self.y = max(self.y, box.bottom + SPECTRA_FOOT)
         else:
             self.y += BLOCK_GAP if self.y > EDGE else 0.0

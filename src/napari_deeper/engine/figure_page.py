@@ -82,6 +82,12 @@ class Page:
 
         self._add(Rectangle((box.x, box.y), box.w, box.h, fc="none", ec=INK, lw=0.4))
 
+    def polygon(self, corners: list[tuple[float, float]], color: Any) -> None:
+        """Fill a polygon and draw its border."""
+        from matplotlib.patches import Polygon
+
+        self._add(Polygon(corners, closed=True, fc=tuple(color), ec=INK, lw=0.4))
+
     def hatch(self, box: Box) -> None:
         """Fill a box with what says that there are no data: gray with lines across."""
         from matplotlib.patches import Rectangle

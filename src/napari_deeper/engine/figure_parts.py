@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, ParameterError
+from napari_deeper.spectra.imaging_time import imaging_time_of
 
 COLORMAPS = ("viridis", "inferno", "cividis", "magma", "gray")
 WIDTHS = {"single": 85.0, "double": 178.0}  # mm, of the columns of most journals
@@ -256,3 +258,16 @@ def shared_limits(images: list[Image], percentile: float = 99.5) -> tuple[float,
         return 0.0, 1.0
     low, high = (float(v) for v in np.percentile(values, (100 - percentile, percentile)))
     return (low, high) if high > low else (low, low + 1.0)
+
+
+def dwell_of(cube: RamanCube) -> float | None:
+    """Return the dwell time of a cube in s, where it is known."""
+    time = imaging_time_of(cube)
+    return time.dwell_s if time else None
+
+
+def about(cube: RamanCube) -> dict[str, Any]:
+    """Return where a panel comes from, as JSON types; the axis by its ends."""
+    header = cube.header()
+    axis = header.pop("wavenumber")
+    return header | {"wavenumber": [axis[0], axis[-1]], "n_channels": len(axis)}

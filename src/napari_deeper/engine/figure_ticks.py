@@ -26,8 +26,9 @@ def ticks_of(low: float, high: float, most: int) -> tuple[NDArray[np.float64], l
     """
     from matplotlib.ticker import MaxNLocator
 
+    values: NDArray[np.float64] = np.array([low])
     for n in range(max(1, most), 0, -1):
-        values = MaxNLocator(nbins=n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        values = np.asarray(MaxNLocator(nbins=n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
         tolerance = 1e-9 * (high - low)
         values = values[(values >= low - tolerance) & (values <= high + tolerance)]
         if 1 <= values.size <= most:

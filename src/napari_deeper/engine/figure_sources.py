@@ -1,0 +1,116 @@
+"""Composites and measures for figures, from the verbs that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from napari_deeper.engine.component_colors import composite, shared_limits
+from napari_deeper.engine.figure_parts import Bar, BarsPanel, MapPanel, about, dwell_of
+from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.processing import metrics
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.endmembers import PALETTE, Endmembers
+from napari_deeper.spectra.errors import DeeperError
+from napari_deeper.spectra.progress import Progress
+
+COMPONENTS = "Components"
+
+
+def compose(
+    cubes: Mapping[str, RamanCube], source: RamanCube, n: int, seed: int, progress: Progress
+) -> tuple[dict[str, MapPanel], list[str]]:
+    """Return the composite of each cube by the endmembers found on the source, and what to know.
+
+    Colors are of the same brightness for the same abundance in all cubes of one dwell time.
+
+    Raises
+    ------
+    DeeperError
+        As `unmix`.
+    """
+    progress.update(0.0, "Looking for components")
+    found = unmix(source, n_endmembers=n, seed=seed).endmembers
+    maps = {}
+    said = []
+    for i, (name, cube) in enumerate(cubes.items()):
+        progress.update(0.5 + 0.5 * i / len(cubes), "Unmixing")
+        try:
+            maps[name] = unmix_with(cube, found).abundances
+        except DeeperError as error:
+            said.append(f"{name}: {error}")
+    groups: dict[float | None, list[str]] = {}
+    for name in maps:
+        groups.setdefault(dwell_of(cubes[name]), []).append(name)
+    panels = {}
+    for names in groups.values():
+        limits = shared_limits([maps[name] for name in names])
+        for name in names:
+            panels[name] = _panel(name, cubes[name], maps[name], found, limits)
+    if said or len(cubes) > 1:
+        said.insert(0, f"Components found on '{source.name}' and applied to every cube.")
+    return panels, said
+
+
+def _panel(
+    name: str, cube: RamanCube, abundances: np.ndarray, found: Endmembers, limits: np.ndarray
+) -> MapPanel:
+    colors = composite(abundances, found.colors, limits).astype(np.float32) / 255
+    image = np.where(colors[..., 3:] > 0, colors[..., :3], np.float32(np.nan))
+    return MapPanel(
+        name,
+        image,
+        COMPONENTS,
+        cube.spacing,
+        cube.origin,
+        cube.length_unit,
+        colors=tuple(zip(found.names, found.colors, strict=True)),
+        parts=tuple((part, abundances[..., i]) for i, part in enumerate(found.names)),
+        about=about(cube)
+        | {
+            "shows": "composite of abundances",
+            "endmembers": found.source,
+            "full_color_at": [float(limit) for limit in limits],
+        },
+    )
+
+
+def judge(
+    cubes: Mapping[str, RamanCube], target: RamanCube, seed: int, progress: Progress
+) -> tuple[tuple[BarsPanel, ...], list[str]]:
+    """Return the measures of each cube against the target, and what to know."""
+    said = []
+    rows = {}
+    span = float(np.nanmax(target.intensity))
+    for name, cube in cubes.items():
+        progress.update(0.0, f"Comparing {name}")
+        if cube.shape != target.shape:
+            said.append(f"{name} has other pixels or channels than the target: not compared.")
+            continue
+        rows[name] = (
+            metrics.mse(cube.intensity, target.intensity),
+            metrics.psnr(cube.intensity, target.intensity, span),
+            metrics.ssim(cube.intensity, target.intensity, span),
+        )
+    if not rows:
+        return (), said
+    unit = str(target.metadata.get("intensity_unit") or "")
+    kinds = (
+        ("MSE", f"{unit}²" if unit else "", "lower"),
+        ("PSNR", "dB", "higher"),
+        ("SSIM", "", "higher"),
+    )
+    panels = [
+        BarsPanel(
+            measure,
+            tuple(
+                Bar(name, row[i], color=PALETTE[j % len(PALETTE)])
+                for j, (name, row) in enumerate(rows.items())
+            ),
+            unit,
+            better,
+        )
+        for i, (measure, unit, better) in enumerate(kinds)
+    ]
+    return tuple(panels), said

@@ -123,6 +123,11 @@ def _tell(results: list[Unmixed], matches: tuple[Match, ...], more: list[str]) -
         for i, name in enumerate(result.endmembers.names):
             like = f"  {matches[i]}" if matches and result is results[0] else ""
             typer.echo(f"  {name:<{width}}  {100 * result.shares[i]:5.1f} % of the pixels{like}")
+        if result is results[0] and result.backdrop is not None:
+            name = result.endmembers.names[result.backdrop]
+            typer.echo(
+                f"- {name} is by far the dimmest and has the most pixels: black in the composite."
+            )
         for note in result.notes:
             typer.echo(f"- {note}")
     for line in more:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,15 +14,13 @@ from napari_deeper.engine.unmix_search import METHODS, find
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.processing import abundances as solving
 from napari_deeper.processing.endmember_edits import pick
+from napari_deeper.processing.missing import usable_pixels
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers, as_endmembers
-from napari_deeper.spectra.errors import CubeError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 
-SOLVERS = ("nnls", "pysptools")
-_SOLVER: dict[str, Any] = {"nnls": "exact"}
 _BLOCK = 16384
 # Fewer negative intensities than this part are what noise about zero makes.
 _NEGATIVE = 0.02
@@ -45,7 +43,10 @@ class UnmixParams:
         str,
         {
             "label": "Search",
-            "tooltip": "How to look for the endmembers; vca is the published one",
+            "tooltip": (
+                "vca: the published one, the best of 50 draws; vca-once: one draw. n-findr, ppi: purest "
+                "pixels too. nmf: spectra that no pixel need have"
+            ),
             "choices": METHODS,
         },
     ] = "vca"
@@ -53,8 +54,11 @@ class UnmixParams:
         str,
         {
             "label": "Abundances",
-            "tooltip": "nnls: not negative, the exact least squares; pysptools: that package's NNLS, to compare",
-            "choices": SOLVERS,
+            "tooltip": (
+                "nnls: not negative. fcls: and they sum to one, which only fits pixels of equal brightness. "
+                "ucls: any numbers. pysptools-...: those of that package, to compare"
+            ),
+            "choices": solving.SOLVERS,
         },
     ] = "nnls"
     leave_out_spikes: Annotated[
@@ -115,7 +119,7 @@ def unmix(
     p = _make(params, settings)
     progress = progress or Progress()
     progress.update(0.0, "Looking for the endmembers")
-    usable = _check_measured(cube)
+    usable = usable_pixels(cube.intensity)
     spectra = cube.spectra if usable.all() else cube.spectra[usable.ravel()]
     found, notes = find(
         spectra, cube, p.n_endmembers, p.method, p.seed, leave_out_spikes=p.leave_out_spikes
@@ -198,26 +202,12 @@ def abundances(
     return unmix_with(cube, endmembers, solver=solver, progress=progress).abundances
 
 
-def measured(cube: RamanCube) -> NDArray[np.bool_]:
-    """Return (y, x), True where a pixel has a number in every channel."""
-    return np.asarray(np.isfinite(cube.intensity).all(axis=2))
-
-
 def _make(params: UnmixParams | int | None, settings: dict[str, Any]) -> UnmixParams:
     if isinstance(params, int):
         params, settings = None, {"n_endmembers": params} | settings
     if settings.get("n_endmembers") == "estimate":
         settings = settings | {"n_endmembers": 0}
     return settings_of.make(UnmixParams, params, settings)
-
-
-def _check_measured(cube: RamanCube) -> NDArray[np.bool_]:
-    usable = measured(cube)
-    if not usable.any():
-        raise CubeError(
-            f"Every pixel of '{cube.name}' holds NaN or infinity: there is nothing to unmix."
-        )
-    return usable
 
 
 def _apply(
@@ -228,7 +218,7 @@ def _apply(
     progress: Progress,
 ) -> Unmixed:
     """Solve for the abundances, some thousand pixels at a time."""
-    usable = _check_measured(cube)
+    usable = usable_pixels(cube.intensity)
     moved, channels, said = common_channels(endmembers, cube)
     pixels = np.flatnonzero(usable)
     y, x, _ = cube.shape
@@ -239,13 +229,12 @@ def _apply(
         progress.update(start / len(pixels), "Solving for the abundances")
         own = pixels[start : start + _BLOCK]
         spectra = cube.spectra[own][:, channels]
-        solver = _SOLVER.get(p.solver, p.solver)
-        maps[own] = solving.unmix(spectra, moved, solver)
+        maps[own] = solving.unmix(spectra, moved, cast(solving.Solver, p.solver))
         rest = spectra - maps[own] @ moved
         left[own] = np.sqrt(np.mean(rest * rest, axis=1))
         power += float(np.sum(np.mean(spectra.astype(np.float64) ** 2, axis=1)))
     progress.update(1.0, "Solved")
-    notes = (*notes, *said, *_notes(cube, usable))
+    notes = (*notes, *said, *_notes(cube, usable, p.solver))
     relative = float(np.sqrt(np.nansum(left.astype(np.float64) ** 2) / power)) if power else 0.0
     return Unmixed(
         endmembers,
@@ -269,8 +258,13 @@ def _header(
     return header
 
 
-def _notes(cube: RamanCube, usable: NDArray[np.bool_]) -> list[str]:
+def _notes(cube: RamanCube, usable: NDArray[np.bool_], solver: str) -> list[str]:
     notes = []
+    if solver.endswith("fcls"):
+        notes.append(
+            "Abundances sum to one in every pixel, so differences of brightness are left over: look at "
+            "the residual."
+        )
     n_missing = int((~usable).sum())
     if n_missing:
         notes.append(
@@ -281,6 +275,6 @@ def _notes(cube: RamanCube, usable: NDArray[np.bool_]) -> list[str]:
     if below > _NEGATIVE:
         notes.append(
             f"{100 * below:.0f} % of the intensities are negative, as a background taken off leaves "
-            "them; abundances are never negative, so what lies below zero stays unexplained."
+            "them: mixtures that are not negative cannot explain what lies below zero."
         )
     return notes

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_deeper.engine.component_colors import composite, shared_limits
+from napari_deeper.engine.component_colors import BLACK, composite, shared_limits
 from napari_deeper.engine.references import Match
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.io.endmembers import write_endmembers
@@ -68,10 +68,11 @@ def write_unmixed(
         temporary.mkdir()
         write_endmembers(results[0].endmembers, temporary / ENDMEMBERS)
         _write_summary(results, matches, temporary / SUMMARY)
+        colors = _colors(results[0])
         limits = shared_limits([result.abundances for result in results])
         for result, end in zip(results, _endings(results), strict=True):
             _write_maps(result, temporary / f"abundances{end}.npz")
-            _write_picture(result, limits, temporary / f"composite{end}.png")
+            _write_picture(result, colors, limits, temporary / f"composite{end}.png")
     return path
 
 
@@ -126,10 +127,17 @@ def _write_maps(result: Unmixed, path: Path) -> None:
         )
 
 
-def _write_picture(result: Unmixed, limits: np.ndarray, path: Path) -> None:
+def _colors(result: Unmixed) -> list[str]:
+    """Return the colors of the picture: what surrounds the sample is black."""
+    return [
+        BLACK if i == result.backdrop else color for i, color in enumerate(result.endmembers.colors)
+    ]
+
+
+def _write_picture(result: Unmixed, colors: list[str], limits: np.ndarray, path: Path) -> None:
     # imported here: it takes a second, and no other part of this needs it
     from matplotlib.image import imsave
 
-    picture = composite(result.abundances, result.endmembers.colors, limits)
+    picture = composite(result.abundances, colors, limits)
     times = max(1, 400 // max(picture.shape[:2]))
     imsave(path, np.repeat(np.repeat(picture, times, axis=0), times, axis=1))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.vca import PureSpectra, find_endmembers
+from napari_deeper.processing.endmember_search import SEARCHES, search
+from napari_deeper.processing.vca import PureSpectra
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 
-METHODS = ("vca",)
+METHODS = tuple(SEARCHES)
 Spectra = NDArray[np.float32]
 
 # A spectrum with this part of its power within this many channels is one line.
@@ -34,7 +35,7 @@ def find(
     notes: list[str] = []
     kept = np.ones(len(spectra), dtype=bool)
     lines: list[float] = []
-    found = _search(spectra, n, method, seed)
+    found = search(spectra, n, method, seed)
     for _ in range(_MOST_ROUNDS if leave_out_spikes else 0):
         spiked = _spiked_pixels(spectra, kept, found)
         if not spiked:
@@ -43,15 +44,11 @@ def find(
         kept[[pixel for pixel, _ in spiked]] = False
         if kept.sum() < n:
             break
-        found = _search(spectra[kept], n, method, seed)
+        found = search(spectra[kept], n, method, seed)
     if lines:
         notes.append(_describe_spikes(lines))
     source = f"{method} of {cube.name}"
     return Endmembers(found.spectra, cube.wavenumber, source=source), tuple(notes)
-
-
-def _search(spectra: Spectra, n: int, method: str, seed: int) -> PureSpectra:
-    return find_endmembers(spectra, n, seed)
 
 
 def _spiked_pixels(

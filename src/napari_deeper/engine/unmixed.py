@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from napari_deeper.spectra.endmembers import Endmembers
 
+# The backdrop is dimmer than every other endmember by this factor.
+_DIM = 0.75
+
 
 @dataclass(frozen=True, eq=False)
 class Unmixed:
@@ -70,6 +73,15 @@ class Unmixed:
         """(endmember,), sum of the abundances over the map."""
         sums = np.nansum(self.abundances, axis=(0, 1), dtype=np.float64)
         return np.asarray(sums, dtype=np.float64)
+
+    @property
+    def backdrop(self) -> int | None:
+        """Which endmember looks like what surrounds the sample: the dimmest by far, of the most pixels."""
+        sizes = np.linalg.norm(self.endmembers.spectra, axis=1)
+        dimmest = int(sizes.argmin())
+        if len(sizes) < 2 or dimmest != int(self.shares.argmax()):
+            return None
+        return dimmest if sizes[dimmest] < _DIM * np.partition(sizes, 1)[1] else None
 
 
 def classes_of(abundances: NDArray[np.float32]) -> NDArray[np.intp]:

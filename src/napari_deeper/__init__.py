@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from napari_deeper.engine.denoise import DenoiseParams, denoise
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
+    from napari_deeper.engine.figure import FigureParams, make_figure
+    from napari_deeper.engine.figure_files import write_figure
+    from napari_deeper.engine.figure_parts import Figure, FigureStyle
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
@@ -33,6 +36,9 @@ _HOME = {
     "DenoiseParams": "engine.denoise",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
+    "Figure": "engine.figure_parts",
+    "FigureParams": "engine.figure",
+    "FigureStyle": "engine.figure_parts",
     "Heatmap": "engine.heatmap",
     "HeatmapParams": "engine.heatmap",
     "PlanParams": "spectra.imaging_time",
@@ -47,6 +53,7 @@ _HOME = {
     "evaluate": "engine.evaluate",
     "heatmap": "engine.heatmap",
     "imaging_time": "spectra.imaging_time",
+    "make_figure": "engine.figure",
     "plan_imaging": "spectra.imaging_time",
     "read": "io.read",
     "super_resolve": "engine.super_resolve",
@@ -55,6 +62,7 @@ _HOME = {
     "unmix_with": "engine.unmix",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
+    "write_figure": "engine.figure_files",
     "write_heatmap": "engine.heatmap_files",
     "write_report": "engine.evaluation_report",
 }
@@ -64,6 +72,9 @@ __all__ = [
     "DenoiseParams",
     "Endmembers",
     "EvaluateParams",
+    "Figure",
+    "FigureParams",
+    "FigureStyle",
     "Heatmap",
     "HeatmapParams",
     "PlanParams",
@@ -78,6 +89,7 @@ __all__ = [
     "evaluate",
     "heatmap",
     "imaging_time",
+    "make_figure",
     "plan_imaging",
     "read",
     "super_resolve",
@@ -86,6 +98,7 @@ __all__ = [
     "unmix_with",
     "wavenumber_from_nm",
     "write",
+    "write_figure",
     "write_heatmap",
     "write_report",
 ]

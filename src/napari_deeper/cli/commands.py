@@ -15,6 +15,7 @@ import typer
 
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
+from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.flags import (
     Debug,
     Excitation,
@@ -36,6 +37,7 @@ from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
+from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.engine.unmix import UnmixParams
@@ -184,6 +186,15 @@ def _train(**values: Any) -> None:
 
 _train.__doc__ = TRAIN_HELP
 app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
+
+
+def _figure(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_figure(values)
+
+
+_figure.__doc__ = FIGURE_HELP
+app.command("figure", no_args_is_help=True)(with_flags(FigureParams, _figure, FIGURE_FILES))
 
 
 app.command("plan", no_args_is_help=True)(run_plan)

@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_deeper.engine.figure_parts import (
     COLORMAPS,
+    CUBE_COLORS,
+    TARGET_COLOR,
     BarsPanel,
     Figure,
     FigureCurve,
@@ -27,7 +29,6 @@ from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap, parse_
 from napari_deeper.processing.band_maps import MEASURES
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.endmembers import PALETTE
 from napari_deeper.spectra.errors import AxisError, CubeError, ParameterError
 from napari_deeper.spectra.imaging_time import (
     ImagingTime,
@@ -180,7 +181,8 @@ def make_figure(
     if target is not None:
         metrics, judged = judge(given, target, p.seed, progress.part(0.6, 0.9))
         said += judged
-    spectra = read_spectra(shown, marks, p.scaling, _bands(p)) if marks else None
+    colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
+    spectra = read_spectra(shown, marks, p.scaling, _bands(p), colors) if marks else None
     progress.update(1.0, "Composed")
     timed = tuple(dataclasses.replace(m, imaging=times.get(m.title, "")) for m in maps)
     return Figure(timed, marks, spectra, metrics, (*said, *notes))
@@ -207,9 +209,9 @@ def describe_times(
         texts[name] = f"{time} ({_times(factor)})" if factor > 1.005 else str(time)
     notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
     if faster:
-        whose = "" if reference_dwell else f", that of '{slowest}'"
+        whose = "" if reference_dwell else f", as in '{slowest}'"
         notes.append(
-            f"In brackets: how many times sooner than the same pixels at {dwell:g} s each{whose}."
+            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
         )
     return texts, tuple(notes)
 
@@ -341,7 +343,7 @@ def read_spectra(
     marks: Sequence[Mark],
     scaling: str = "auto",
     bands: Sequence[tuple[float, float]] = (),
-    colors: Sequence[str] = PALETTE,
+    colors: Sequence[str] = CUBE_COLORS,
 ) -> SpectraPanel | None:
     """Return the spectra of all cubes at the marks that they cover, or None where none does.
 

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from napari_deeper.engine.figure_layout import SMALL, Box, fit
 from napari_deeper.engine.figure_page import INK, Page
 from napari_deeper.engine.figure_parts import BarsPanel, FigureCurve, FigureStyle, SpectraPanel
-from napari_deeper.engine.figure_ticks import format_number, scale_bar_length, ticks_of
+from napari_deeper.engine.figure_ticks import (
+    format_number,
+    format_power,
+    scale_bar_length,
+    ticks_of,
+)
 
 LABEL_STEP = 2.7  # mm between names of curves
 _APART = 0.06  # between curves, of the tallest
@@ -23,7 +28,7 @@ def draw_spectra(
     """Draw curves with names at their right ends, in their colors, and a bar for the intensity."""
     curves = panel.curves
     names = [_name(c, numbered) for c in curves]
-    room = min(max(page.measure(n, SMALL) for n in names) + 0.5, 0.32 * box.w)
+    room = min(max(page.measure(n, SMALL) for n in names) + 0.5, 0.36 * box.w)
     box = Box(box.x, box.y, box.w - room - 1.2, box.h)
     axes = page.axes(box, "spectra")
     offsets = stack([c.intensity for c in curves], [c.wavenumber for c in curves])
@@ -45,7 +50,7 @@ def draw_spectra(
     bottom, top = bottom - pad, top + pad
     axes.set_xlim(low, high if high > low else low + 1)
     axes.set_ylim(bottom, top)
-    ticks, texts, _ = ticks_of(low, high, max(2, int(box.w / 11)))
+    ticks, texts, _ = roomy_ticks(page, low, high, box.w)
     axes.set_xticks(ticks, texts)
     page.text(box.x + box.w / 2, box.bottom + 6.6, "Raman shift (cm⁻¹)", 7, ha="center")
     per_mm = (top - bottom) / box.h
@@ -55,6 +60,20 @@ def draw_spectra(
         text = fit(name, SMALL, room, page.measure)
         page.text(box.right + 1.2, y, text, SMALL, va="center_baseline", color=_darker(curve.color))
     _draw_intensity_bar(page, panel, box, per_mm)
+
+
+def roomy_ticks(
+    page: Page, low: float, high: float, width: float, power: int | None = None
+) -> tuple[NDArray[np.float64], list[str], str]:
+    """Return the ticks of an axis of this width, mm: as many as leave room between their numbers."""
+    for most in range(max(1, int(width / 5)), 0, -1):
+        ticks, texts, times = ticks_of(low, high, most)
+        if power is not None:
+            texts = [format_number(t / 10.0**power) for t in ticks]
+        wide = max(page.measure(text, SMALL) for text in texts) + 2.0
+        if len(ticks) < 2 or (ticks[1] - ticks[0]) / (high - low) * width >= wide:
+            break
+    return ticks, texts, times
 
 
 def _draw_intensity_bar(page: Page, panel: SpectraPanel, box: Box, per_mm: float) -> None:
@@ -74,7 +93,7 @@ def stack(
 ) -> list[float]:
     """Return offsets that put each curve below the one before it, as close as they go without touching.
 
-    Single channels that stick out (one in a hundred) may touch.
+    Single channels that stick out (three in a thousand) may touch.
     """
     spans = [_robust_span(i) for i in intensities]
     gap = _APART * max((high - low for low, high in spans), default=1.0)
@@ -83,7 +102,7 @@ def stack(
         above = np.interp(wavenumbers[j], wavenumbers[i], intensities[i])
         difference = above - intensities[j]
         finite = difference[np.isfinite(difference)]
-        least = float(np.percentile(finite, 1)) if finite.size else 0.0
+        least = float(np.percentile(finite, 0.3)) if finite.size else 0.0
         offsets.append(offsets[-1] + least - gap)
     return offsets
 
@@ -169,7 +188,7 @@ def draw_bars(page: Page, panel: BarsPanel, box: Box, *, with_names: bool) -> No
             name = fit(bar.name, SMALL, box.x - 2.0, page.measure)
             page.text(box.x - 1.0, y, name, SMALL, ha="right", va="center_baseline")
     arrow = {"lower": " ↓", "higher": " ↑"}.get(panel.better, "")
-    inside = " ".join(part for part in (f"10{_raised(power)}" if power else "", panel.unit) if part)
+    inside = " ".join(part for part in (format_power(power), panel.unit) if part)
     label = f"{panel.measure}{arrow}" + (f" ({inside})" if inside else "")
     page.text(inner.x + inner.w / 2, box.bottom + 6.4, label, SMALL, ha="center")
 
@@ -180,9 +199,11 @@ def _figures(values: list[float]) -> tuple[list[str], int]:
     power = 3 * math.floor(math.log10(max(finite)) / 3 + 1e-9) if finite else 0
     if not finite or -2 <= math.log10(max(finite)) < 4:
         power = 0
-    texts = [f"{v / 10.0**power:.3g}" if math.isfinite(v) else "-" for v in values]
-    return [text.replace("-", "−") if text != "-" else text for text in texts], power
+    return [_three_digits(v / 10.0**power) for v in values], power
 
 
-def _raised(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def _three_digits(value: float) -> str:
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "-"
+    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return text.replace("-", "−")

@@ -42,12 +42,12 @@ def draw_figure(figure: Figure, style: FigureStyle | None = None, *, dpi: float 
     style = style or FigureStyle()
     layout = lay_out(figure, style, _measure, notes_for(figure, style))
     page = Page(layout.width, layout.height, dpi)
-    for i, (panel, box) in enumerate(zip(figure.maps, layout.maps, strict=True)):
-        _draw_map(page, panel, box, f"map_{i + 1}")
-        corner = _draw_time(page, panel, box) if style.times and panel.imaging else None
-        bar = _draw_scale_bar(page, panel, box) if style.scale_bars else None
-        if style.arrows:
-            draw_marks(page, panel, figure.marks, box, [b for b in (corner, bar) if b])
+    corners = [
+        _draw_map(page, panel, box, style, f"map_{i + 1}")
+        for i, (panel, box) in enumerate(zip(figure.maps, layout.maps, strict=True))
+    ]
+    if style.arrows:
+        draw_marks(page, figure, layout.maps, corners)
     for box, index in layout.color_bars:
         _draw_color_bar(page, figure, figure.maps[index], box)
     if layout.spectra is not None and figure.spectra is not None:
@@ -88,7 +88,8 @@ def _write(page: Page, text: Text) -> None:
     )  # fmt: skip
 
 
-def _draw_map(page: Page, panel: MapPanel, box: Box, name: str) -> None:
+def _draw_map(page: Page, panel: MapPanel, box: Box, style: FigureStyle, name: str) -> list[Box]:
+    """Draw a map with what stands in its corners, and return where that is."""
     if panel.has_gaps:
         page.hatch(box)
     image = panel.image
@@ -98,6 +99,8 @@ def _draw_map(page: Page, panel: MapPanel, box: Box, name: str) -> None:
         page.image(np.dstack([colors, shown.astype(np.float32)]), box, name)
     else:
         page.image(_colored(image, panel), box, name)
+    corners = [_draw_time(page, panel, box)] if style.times and panel.imaging else []
+    return corners + ([_draw_scale_bar(page, panel, box)] if style.scale_bars else [])
 
 
 def _colored(image: Any, panel: MapPanel) -> Any:

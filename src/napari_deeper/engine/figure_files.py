@@ -144,7 +144,11 @@ def _editable_text() -> Iterator[None]:
     """Set the settings of matplotlib that can only be given globally, for the time of one file."""
     import matplotlib
 
-    wanted: dict[Any, Any] = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "napari-deeper"}
+    wanted: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "pdf.fonttype": 42,
+        "svg.hashsalt": "napari-deeper",
+    }
     with _SETTINGS_LOCK:
         before = {name: matplotlib.rcParams[name] for name in wanted}
         matplotlib.rcParams.update(wanted)

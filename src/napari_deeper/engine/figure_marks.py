@@ -6,16 +6,38 @@ import math
 
 from napari_deeper.engine.figure_layout import SMALL, Box
 from napari_deeper.engine.figure_page import Page
-from napari_deeper.engine.figure_parts import MapPanel, Mark
+from napari_deeper.engine.figure_parts import Figure, MapPanel, Mark
 
 LENGTH = 5.2  # mm from the pixel to the middle of the number
 _HALF = 1.7
 
 
 def draw_marks(
-    page: Page, panel: MapPanel, marks: tuple[Mark, ...], box: Box, taken: list[Box]
+    page: Page, figure: Figure, boxes: tuple[Box, ...], corners: list[list[Box]]
 ) -> None:
-    """Draw an arrow with its number at each mark that lies within the map."""
+    """Draw an arrow with its number at each mark that lies within a map, alike in maps of one field.
+
+    Parameters
+    ----------
+    page, figure
+        Where, and of what.
+    boxes
+        Of the maps, mm.
+    corners
+        What is taken in each map: the imaging time and the scale bar.
+    """
+    taken: dict[object, list[Box]] = {}
+    keys = [(m.size, m.origin, box.w) for m, box in zip(figure.maps, boxes, strict=True)]
+    for key, box, own in zip(keys, boxes, corners, strict=True):
+        taken.setdefault(key, []).extend(Box(b.x - box.x, b.y - box.y, b.w, b.h) for b in own)
+    for key, panel, box in zip(keys, figure.maps, boxes, strict=True):
+        used = [Box(b.x + box.x, b.y + box.y, b.w, b.h) for b in taken[key]]
+        _draw_in_map(page, panel, figure.marks, box, used)
+
+
+def _draw_in_map(
+    page: Page, panel: MapPanel, marks: tuple[Mark, ...], box: Box, used: list[Box]
+) -> None:
     per_unit = box.w / panel.size[1]
     shown = []
     for mark in marks:
@@ -23,7 +45,6 @@ def draw_marks(
         if place is not None:
             shown.append((mark, (box.x + place[1] * per_unit, box.y + place[0] * per_unit)))
     length = min(LENGTH, 0.4 * min(box.w, box.h))
-    used = list(taken)
     tips = [tip for _, tip in shown]
     for mark, tip in shown:
         tail, unit = _choose_tail(tip, length, box, used, tips)

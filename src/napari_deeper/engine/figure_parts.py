@@ -15,6 +15,9 @@ from napari_deeper.spectra.imaging_time import imaging_time_of
 
 COLORMAPS = ("viridis", "inferno", "cividis", "magma", "gray")
 WIDTHS = {"single": 85.0, "double": 178.0}  # mm, of the columns of most journals
+# Okabe & Ito, as in the Spectra dock: none of the colors that components get. The target is black.
+CUBE_COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
+TARGET_COLOR = "#000000"
 MOST_MAPS, MOST_CURVES, MOST_BARS = 24, 16, 24
 Image = NDArray[np.float32]
 

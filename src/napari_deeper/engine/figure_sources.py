@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from napari_deeper.engine.component_colors import composite, shared_limits
-from napari_deeper.engine.figure_parts import Bar, BarsPanel, MapPanel, about, dwell_of
+from napari_deeper.engine.component_colors import BLACK, composite, shared_limits
+from napari_deeper.engine.figure_parts import CUBE_COLORS, Bar, BarsPanel, MapPanel, about, dwell_of
 from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.processing import metrics
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.endmembers import PALETTE, Endmembers
+from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
 
@@ -31,7 +32,7 @@ def compose(
         As `unmix`.
     """
     progress.update(0.0, "Looking for components")
-    found = unmix(source, n_endmembers=n, seed=seed).endmembers
+    found = _blacken(unmix(source, n_endmembers=n, seed=seed))
     maps = {}
     said = []
     for i, (name, cube) in enumerate(cubes.items()):
@@ -51,6 +52,19 @@ def compose(
     if said or len(cubes) > 1:
         said.insert(0, f"Components found on '{source.name}' and applied to every cube.")
     return panels, said
+
+
+def _blacken(unmixed: Unmixed) -> Endmembers:
+    """Return the endmembers with what surrounds the sample, if one is that, in black."""
+    found, surroundings = unmixed.endmembers, unmixed.backdrop
+    if surroundings is None:
+        return found
+    # the others get the first colors of the scheme
+    colors = list(found.colors[:-1])
+    colors.insert(surroundings, BLACK)
+    names = list(found.names)
+    names[surroundings] += " (surroundings)"
+    return found.replace(colors=tuple(colors), names=tuple(names))
 
 
 def _panel(
@@ -105,7 +119,7 @@ def judge(
         BarsPanel(
             measure,
             tuple(
-                Bar(name, row[i], color=PALETTE[j % len(PALETTE)])
+                Bar(name, row[i], color=CUBE_COLORS[j % len(CUBE_COLORS)])
                 for j, (name, row) in enumerate(rows.items())
             ),
             unit,

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_deeper.cli.comparison import COMPARE_FILES, COMPARE_HELP, run_compare
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
@@ -35,6 +36,7 @@ from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
+from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
@@ -159,6 +161,15 @@ _add_verb(
     over its input in napari.
     """,
 )
+
+
+def _compare(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_compare(values)
+
+
+_compare.__doc__ = COMPARE_HELP
+app.command("compare", no_args_is_help=True)(with_flags(CompareParams, _compare, COMPARE_FILES))
 
 
 def _evaluate(**values: Any) -> None:

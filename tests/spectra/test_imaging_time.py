@@ -123,3 +123,4 @@ def test_speed_ups_are_told_with_as_many_digits_as_they_have():
     assert format_speed_up(160.0) == "160x"
     assert format_speed_up(1.25) == "1.2x"
     assert format_speed_up(9.96) == "10x"
+    assert format_speed_up(4.0) == "4x"

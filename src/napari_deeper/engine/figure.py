@@ -100,7 +100,7 @@ class FigureParams(FigureStyle):
             "label": "Reference dwell (s)",
             "tooltip": (
                 "Speed-ups are told against the same pixels at this dwell time, s; 0: at the longest dwell "
-                "time among the cubes, if they differ"
+                "time among the cubes"
             ),
             "min": 0.0,
             "max": 100_000.0,
@@ -171,21 +171,24 @@ def make_figure(
     progress.update(0.0, "Measuring the band")
     heatmaps, said = _heatmaps(shown, p)
     composites: dict[str, MapPanel] = {}
+    endmembers = None
     if p.components:
         source = target if target is not None else next(iter(given.values()))
         part = progress.part(0.1, 0.6)
-        composites, composed = compose(shown, source, p.components, p.seed, part)
+        composites, endmembers, composed = compose(shown, source, p.components, p.seed, part)
         said += composed
     maps = [m for name in shown for m in (heatmaps.get(name), composites.get(name)) if m]
     metrics: tuple[BarsPanel, ...] = ()
+    remarks: tuple[str, ...] = ()
     if target is not None:
-        metrics, judged = judge(given, target, p.seed, progress.part(0.6, 0.9))
+        part = progress.part(0.6, 0.9)
+        metrics, judged, remarks = judge(given, target, endmembers, p.seed, part)
         said += judged
     colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
     spectra = read_spectra(shown, marks, p.scaling, _bands(p), colors) if marks else None
     progress.update(1.0, "Composed")
     timed = tuple(dataclasses.replace(m, imaging=times.get(m.title, "")) for m in maps)
-    return Figure(timed, marks, spectra, metrics, (*said, *notes))
+    return Figure(timed, marks, spectra, metrics, (*said, *notes), remarks)
 
 
 def describe_times(

@@ -12,6 +12,7 @@ from napari_deeper.engine.figure_layout import SMALL, Box, fit
 from napari_deeper.engine.figure_page import INK, Page
 from napari_deeper.engine.figure_parts import BarsPanel, FigureCurve, FigureStyle, SpectraPanel
 from napari_deeper.engine.figure_ticks import (
+    format_evenly,
     format_number,
     format_power,
     scale_bar_length,
@@ -69,7 +70,7 @@ def roomy_ticks(
     for most in range(max(1, int(width / 5)), 0, -1):
         ticks, texts, times = ticks_of(low, high, most)
         if power is not None:
-            texts = [format_number(t / 10.0**power) for t in ticks]
+            texts = format_evenly(ticks / 10.0**power)
         wide = max(page.measure(text, SMALL) for text in texts) + 2.0
         if len(ticks) < 2 or (ticks[1] - ticks[0]) / (high - low) * width >= wide:
             break

@@ -14,6 +14,7 @@ from napari_deeper.engine.figure_layout import (
     Layout,
     Text,
     fit,
+    has_room,
     lay_out,
 )
 from napari_deeper.engine.figure_marks import draw_marks
@@ -99,8 +100,27 @@ def _draw_map(page: Page, panel: MapPanel, box: Box, style: FigureStyle, name: s
         page.image(np.dstack([colors, shown.astype(np.float32)]), box, name)
     else:
         page.image(_colored(image, panel), box, name)
+    if not has_room((box.w, box.h)):
+        _draw_below(page, panel, box, style)
+        return []
     corners = [_draw_time(page, panel, box)] if style.times and panel.imaging else []
     return corners + ([_draw_scale_bar(page, panel, box)] if style.scale_bars else [])
+
+
+def _draw_below(page: Page, panel: MapPanel, box: Box, style: FigureStyle) -> None:
+    """Write what would not fit into a small map below it."""
+    if style.scale_bars:
+        length, text = _scale_of(panel)
+        width = length * box.w / panel.size[1]
+        page.rectangle(Box(box.x, box.bottom + 1.5, width, 0.5), "#000000")
+        page.text(box.x + width + 0.8, box.bottom + 2.5, text, SMALL)
+    if style.times:
+        page.text(box.x, box.bottom + 2.5 + 2.8 * style.scale_bars, panel.imaging, SMALL)
+
+
+def _scale_of(panel: MapPanel) -> tuple[float, str]:
+    length = scale_bar_length(panel.size[1] * BAR_SHARE, whole=panel.unit != "um")
+    return length, f"{length:g} {'µm' if panel.unit == 'um' else 'px'}"
 
 
 def _colored(image: Any, panel: MapPanel) -> Any:
@@ -141,9 +161,7 @@ def _draw_time(page: Page, panel: MapPanel, box: Box) -> Box:
 def _draw_scale_bar(page: Page, panel: MapPanel, box: Box) -> Box:
     """Draw a bar of a round length at the bottom right, its length above it."""
     per_unit = box.w / panel.size[1]
-    length = scale_bar_length(panel.size[1] * BAR_SHARE, whole=panel.unit != "um")
-    unit = "µm" if panel.unit == "um" else "px"
-    text = f"{length:g} {unit}"
+    length, text = _scale_of(panel)
     width = length * per_unit
     wide = max(width, Page.measure(text, SMALL)) + 1.0
     ground = Box(box.right - wide - 0.5, box.bottom - 4.1, wide, 3.6)
@@ -175,9 +193,17 @@ def _draw_color_bar(page: Page, figure: Figure, panel: MapPanel, box: Box) -> No
         label = label.replace("(", f"({times} ", 1) if "(" in label else f"{label} ({times})"
     if len(same) > 1 and panel.contrast:
         label += f", {panel.contrast}"
-    label = fit(label, SMALL, max(box.h + 3.0, 22.0), _measure)
+    label = _shortened(label, box.h + 3.0)
     x = box.right + 1.0 + widest + 2.6
     page.text(x, box.y + box.h / 2, label, SMALL, ha="center", va="center", rotation=90)
+
+
+def _shortened(label: str, room: float) -> str:
+    """Return a label, or of a label "Intensity (counts)" what is in brackets, as the room allows."""
+    if _measure(label, SMALL) <= room or "(" not in label:
+        return fit(label, SMALL, room, _measure)
+    _, _, inner = label.partition("(")
+    return fit(inner.replace(")", "", 1), SMALL, room, _measure)
 
 
 def _draw_ends(page: Page, figure: Figure, panel: MapPanel, box: Box, colors: Any) -> Box:

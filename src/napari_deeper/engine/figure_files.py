@@ -166,6 +166,7 @@ def _write_data(figure: Figure, style: FigureStyle, folder: Path) -> None:
         "software": f"napari-deeper {version('napari-deeper')}",
         "style": settings_of.to_json(style),
         "notes": list(notes_for(figure, style)),
+        "remarks": list(figure.remarks),
         "marks": [vars(mark) for mark in figure.marks],
         "maps": [],
     }

@@ -16,6 +16,9 @@ LARGEST_MAP, LARGEST_HEIGHT = 52.0, 225.0
 SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
+SMALLEST_MAP = 18.0
+# A map smaller than this has its imaging time and scale bar in two lines below it.
+ROOM_IN_MAP = (13.5, 9.0)
 SPECTRA_BESIDE, SMALLEST_BESIDE = 82.0, 24.0
 
 # (text, size in pt) -> width in mm
@@ -157,11 +160,14 @@ class _Writer:
 
     def add_maps(self, figure: Figure) -> None:
         maps, width = figure.maps, self.page.width
-        grid = Grid(maps, self.style.n_columns, 3 if self.style.width == "single" else 5)
-        bars = grid.color_bars(maps) if self.style.color_bars else []
-        with_strip = {column for column, *_ in bars}
-        left = EDGE + (ROW_LABEL if grid.is_table else 0.0)
-        room = width - left - EDGE - STRIP * len(with_strip) - GAP * (grid.n_columns - 1)
+        for most in range(3 if self.style.width == "single" else 5, 0, -1):
+            grid = Grid(maps, self.style.n_columns, most)
+            bars = grid.color_bars(maps) if self.style.color_bars else []
+            with_strip = {column for column, *_ in bars}
+            left = EDGE + (ROW_LABEL if grid.is_table else 0.0)
+            room = width - left - EDGE - STRIP * len(with_strip) - GAP * (grid.n_columns - 1)
+            if self.style.n_columns or room / grid.n_columns >= SMALLEST_MAP:
+                break
         side = min(room / grid.n_columns, LARGEST_MAP)
         if figure.spectra is not None and self.style.width == "double":
             # a tall block leaves room for the spectra at its side, as long as its maps stay legible
@@ -173,7 +179,10 @@ class _Writer:
         drawn = [(m.size[0] * scales[m.unit], m.size[1] * scales[m.unit]) for m in maps]
         if grid.is_table:
             self.y += COLUMN_HEAD if any(grid.heads) else 0.0
-        tops, bottom = _rows(grid, [h for h, _ in drawn], self.y, head)
+        feet = [self._foot(h, w) for h, w in drawn]
+        tops, bottom = _rows(
+            grid, [h + foot for (h, _), foot in zip(drawn, feet, strict=True)], self.y, head
+        )
         widths = _column_widths(grid, [w for _, w in drawn], side, with_strip)
         lefts = [left + sum(widths[:c]) for c in range(grid.n_columns)]
         boxes = []
@@ -188,12 +197,17 @@ class _Writer:
                 if _in(cell, column, first, last)
             ]
             top, right = run[0].y, max(b.right for b in run)
-            height = min(run[-1].bottom - top, 60.0)
+            height = max(min(run[-1].bottom - top, 60.0), 2 * LINE)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
         self.y = bottom
         end = lefts[-1] + widths[-1]
         self._beside = Box(end, EDGE, width - EDGE - end, bottom - EDGE)
         self._add_keys(maps, end)
+
+    def _foot(self, height: float, width: float) -> float:
+        """Return the room below a map of this size for what has no room in it."""
+        wanted = self.style.times or self.style.scale_bars
+        return 0.0 if has_room((width, height)) or not wanted else 2 * LINE
 
     def _name_maps(
         self, maps: tuple[MapPanel, ...], grid: Grid, boxes: list[Box], lefts: list[float]
@@ -295,6 +309,11 @@ class _Writer:
     def fit(self, text: str, size: float, room: float) -> str:
         """Return a text, cut with an ellipsis where it is wider than the room (mm)."""
         return fit(text, size, room, self.measure)
+
+
+def has_room(size: tuple[float, float]) -> bool:
+    """Tell whether a map of this (width, height), mm, has room for the texts of its corners."""
+    return size[0] >= ROOM_IN_MAP[0] and size[1] >= ROOM_IN_MAP[1]
 
 
 def fit(text: str, size: float, room: float, measure: Measure) -> str:

@@ -224,6 +224,8 @@ class Figure:
         One panel per measure.
     notes
         What a reader must know, one sentence each; drawn below.
+    remarks
+        What else is known, one sentence each; kept with the data.
 
     Raises
     ------
@@ -236,6 +238,7 @@ class Figure:
     spectra: SpectraPanel | None = None
     metrics: tuple[BarsPanel, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n_curves = len(self.spectra.curves) if self.spectra else 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
 
+from napari_deeper.engine.compare import compare
+from napari_deeper.engine.compare_notes import was_made_from
+from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.component_colors import BLACK, composite, shared_limits
-from napari_deeper.engine.figure_parts import CUBE_COLORS, Bar, BarsPanel, MapPanel, about, dwell_of
+from napari_deeper.engine.figure_bars import bars_of_comparison
+from napari_deeper.engine.figure_parts import BarsPanel, MapPanel, about, dwell_of
 from napari_deeper.engine.unmix import unmix, unmix_with
 from napari_deeper.engine.unmixed import Unmixed
-from napari_deeper.processing import metrics
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError
@@ -21,8 +25,8 @@ COMPONENTS = "Components"
 
 def compose(
     cubes: Mapping[str, RamanCube], source: RamanCube, n: int, seed: int, progress: Progress
-) -> tuple[dict[str, MapPanel], list[str]]:
-    """Return the composite of each cube by the endmembers found on the source, and what to know.
+) -> tuple[dict[str, MapPanel], Endmembers, list[str]]:
+    """Return the composite of each cube, the endmembers found on the source for them, and what to know.
 
     Colors are of the same brightness for the same abundance in all cubes of one dwell time.
 
@@ -51,7 +55,7 @@ def compose(
             panels[name] = _panel(name, cubes[name], maps[name], found, limits)
     if said or len(cubes) > 1:
         said.insert(0, f"Components found on '{source.name}' and applied to every cube.")
-    return panels, said
+    return panels, found, said
 
 
 def _blacken(unmixed: Unmixed) -> Endmembers:
@@ -91,40 +95,36 @@ def _panel(
 
 
 def judge(
-    cubes: Mapping[str, RamanCube], target: RamanCube, seed: int, progress: Progress
-) -> tuple[tuple[BarsPanel, ...], list[str]]:
-    """Return the measures of each cube against the target, and what to know."""
-    said = []
-    rows = {}
-    span = float(np.nanmax(target.intensity))
-    for name, cube in cubes.items():
-        progress.update(0.0, f"Comparing {name}")
-        if cube.shape != target.shape:
-            said.append(f"{name} has other pixels or channels than the target: not compared.")
-            continue
-        rows[name] = (
-            metrics.mse(cube.intensity, target.intensity),
-            metrics.psnr(cube.intensity, target.intensity, span),
-            metrics.ssim(cube.intensity, target.intensity, span),
+    cubes: Mapping[str, RamanCube],
+    target: RamanCube,
+    endmembers: Endmembers | None,
+    seed: int,
+    progress: Progress,
+) -> tuple[tuple[BarsPanel, ...], list[str], tuple[str, ...]]:
+    """Return the measures of each cube against the target, what the figure must say, and all remarks.
+
+    Raises
+    ------
+    DeeperError
+        As `compare`.
+    """
+    times = {dwell_of(cube) for cube in (*cubes.values(), target)}
+    matched = len(times) > 1
+    name = target.name
+    while name in cubes:
+        name += " (target)"
+    renamed = dataclasses.replace(target, metadata={**target.metadata, "name": name})
+    found = compare(
+        cubes, renamed, CompareParams(n_endmembers=0, match_scale=matched, seed=seed),
+        endmembers=endmembers, progress=progress,
+    )  # fmt: skip
+    said = [f"Compared with '{target.name}'."]
+    if matched:
+        said[0] = f"Compared with '{target.name}', at its mean intensity (dwell times differ)."
+    made = [name for name, cube in cubes.items() if was_made_from(cube, target)]
+    if made:
+        said.append(
+            f"Made from the target itself, so that the measures flatter: {', '.join(made)}."
         )
-    if not rows:
-        return (), said
     unit = str(target.metadata.get("intensity_unit") or "")
-    kinds = (
-        ("MSE", f"{unit}²" if unit else "", "lower"),
-        ("PSNR", "dB", "higher"),
-        ("SSIM", "", "higher"),
-    )
-    panels = [
-        BarsPanel(
-            measure,
-            tuple(
-                Bar(name, row[i], color=CUBE_COLORS[j % len(CUBE_COLORS)])
-                for j, (name, row) in enumerate(rows.items())
-            ),
-            unit,
-            better,
-        )
-        for i, (measure, unit, better) in enumerate(kinds)
-    ]
-    return tuple(panels), said
+    return bars_of_comparison(found, unit), said, found.notes

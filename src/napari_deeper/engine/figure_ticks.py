@@ -26,20 +26,30 @@ def ticks_of(low: float, high: float, most: int) -> tuple[NDArray[np.float64], l
     """
     from matplotlib.ticker import MaxNLocator
 
-    values: NDArray[np.float64] = np.array([low])
-    for n in range(max(1, most), 0, -1):
-        values = np.asarray(MaxNLocator(nbins=n, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
-        tolerance = 1e-9 * (high - low)
-        values = values[(values >= low - tolerance) & (values <= high + tolerance)]
-        if 1 <= values.size <= most:
-            break
+    most = max(1, most)
+    locator = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=1)
+    values: NDArray[np.float64] = np.asarray(locator.tick_values(low, high))
+    tolerance = 1e-9 * (high - low)
+    values = values[(values >= low - tolerance) & (values <= high + tolerance)]
+    if not values.size:
+        values = np.array([(low + high) / 2])
+    values = values[:: -(-values.size // most)]
     size = max(abs(low), abs(high))
     power = 3 * math.floor(math.log10(size) / 3 + 1e-9) if size > 0 else 0
     if -2 <= math.log10(size or 1) < 4:
         power = 0
-    scaled = values / 10.0**power
-    texts = [format_number(value) for value in scaled]
-    return values, texts, format_power(power)
+    return values, format_evenly(values / 10.0**power), format_power(power)
+
+
+def format_evenly(values: NDArray[np.float64]) -> list[str]:
+    """Return numbers with as many decimals as tell them apart and say them to a hundredth of their step."""
+    step = float(np.diff(values).min()) if values.size > 1 else abs(float(values[0])) or 1.0
+    texts: list[str] = []
+    for n_decimals in range(12):
+        texts = [f"{value + 0.0:.{n_decimals}f}" for value in values]
+        if all(abs(float(t) - v) <= 0.01 * step for t, v in zip(texts, values, strict=True)):
+            break
+    return [text.replace("-", "−") if float(text) else text.lstrip("-") for text in texts]
 
 
 def format_power(power: int) -> str:

@@ -104,8 +104,9 @@ def format_duration(seconds: float) -> str:
 
 
 def format_speed_up(factor: float) -> str:
-    """Return a speed-up such as ``160x``; below 10 with one decimal."""
-    return f"{factor:.0f}x" if factor >= 9.95 else f"{factor:.1f}x"
+    """Return a speed-up such as ``160x``; below 10 with one decimal where it has one."""
+    text = f"{factor:.0f}" if factor >= 9.95 else f"{factor:.1f}".removesuffix(".0")
+    return f"{text}x"
 
 
 def imaging_time_of(cube: RamanCube) -> ImagingTime | None:

@@ -77,7 +77,7 @@ def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
 
 def _factor(scores: Array, directions: Array, start: Array) -> Array:
     """Return the (endmember, channel) whose non-negative mixtures are next to the map."""
-    found = start + _TINY * start.max()
+    found: Array = start + _TINY * start.max()
     amounts = np.maximum(scores @ (directions.T @ found.T) @ np.linalg.pinv(found @ found.T), 0)
     total = float(np.sum(scores**2))
     before = np.inf

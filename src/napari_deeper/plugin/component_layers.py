@@ -208,8 +208,9 @@ def _ramp(color: str) -> Colormap:
 
 
 def _label_colors(colors: Sequence[str]) -> DirectLabelColormap:
-    own = {i: np.array((*rgb(color), 1.0)) for i, color in enumerate(colors, start=1)}
-    return DirectLabelColormap(color_dict={None: np.zeros(4), 0: np.zeros(4), **own})
+    table: dict[int | None, NDArray[Any]] = {None: np.zeros(4), 0: np.zeros(4)}
+    table |= {i: np.array((*rgb(color), 1.0)) for i, color in enumerate(colors, start=1)}
+    return DirectLabelColormap(color_dict=table)
 
 
 def _label_names(unmixed: Unmixed) -> dict[str, list[Any]]:

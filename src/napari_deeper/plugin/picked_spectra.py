@@ -81,11 +81,11 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
     chosen = sorted(shapes.selected_data) or range(len(shapes.data))
     n_yx = layer.data.shape[-2:]
     scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
-    centers = np.stack(np.mgrid[: n_yx[0], : n_yx[1]], axis=-1).reshape(-1, 2) * scale + translate
+    centers = np.argwhere(np.ones(n_yx, dtype=bool)) * scale + translate
     inside = np.zeros(len(centers), dtype=bool)
     for i in chosen:
         if shapes.shape_type[i] not in _NO_AREA:
-            inside |= points_in_poly(centers, _outline(shapes, i))
+            inside |= points_in_poly(centers, _outline(shapes, i))  # type: ignore[no-untyped-call]
     spectra = layer.data.reshape(layer.data.shape[0], -1)[:, inside]
     spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
     if not spectra.shape[1]:
@@ -93,13 +93,15 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
             f"No measured pixel of '{layer.name}' lies inside '{shapes.name}': draw the region over "
             "the cube."
         )
-    return spectra.mean(axis=1, dtype=np.float64).astype(np.float32), spectra.shape[1]
+    mean = np.asarray(spectra.mean(axis=1, dtype=np.float64), dtype=np.float32)
+    return mean, int(spectra.shape[1])
 
 
 def _outline(shapes: Any, index: int) -> NDArray[np.float64]:
     """Return the corners (corner, 2) of a shape in world units."""
     corners = np.asarray(shapes.data[index], dtype=np.float64)[:, -2:]
-    corners = corners * np.asarray(shapes.scale[-2:]) + np.asarray(shapes.translate[-2:])
+    scale, translate = np.asarray(shapes.scale[-2:]), np.asarray(shapes.translate[-2:])
+    corners = np.asarray(corners * scale + translate)
     if shapes.shape_type[index] != "ellipse" or len(corners) != 4:
         return corners
     across, along = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2

@@ -11,9 +11,10 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from napari_deeper.engine.references import Match
 from napari_deeper.spectra.endmembers import Endmembers
 
-COLOR, NAME, SHARE, MATCH, SCORE = range(5)
+DRAWN, COLOR, NAME, SHARE, MATCH, SCORE = range(6)
 HEADINGS = (
-    ("", "In the composite or not; a click on the color changes it"),
+    ("", "Ticked: in the composite"),
+    ("", "Click to choose another color"),
     ("Name", "Double-click to rename"),
     ("Map %", "Part of the pixels in which this component has the largest abundance"),
     ("Match", "The reference spectrum that it is most like"),
@@ -47,8 +48,8 @@ class EndmemberTable(QTableWidget):
         if columns is not None:
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-            columns.setMinimumSectionSize(30)
-        for column, width in ((COLOR, 48), (SHARE, 52), (MATCH, 80), (SCORE, 46)):
+            columns.setMinimumSectionSize(24)
+        for column, width in ((DRAWN, 26), (COLOR, 26), (SHARE, 52), (MATCH, 80), (SCORE, 46)):
             self.setColumnWidth(column, width)
         self.itemChanged.connect(self._on_changed)
         self.cellClicked.connect(self._on_clicked)
@@ -66,7 +67,8 @@ class EndmemberTable(QTableWidget):
         self.setRowCount(n)
         for i in range(n):
             assert endmembers is not None
-            self.setItem(i, COLOR, _swatch(endmembers.colors[i], drawn[i]))
+            self.setItem(i, DRAWN, _tick(drawn[i]))
+            self.setItem(i, COLOR, _swatch(endmembers.colors[i]))
             self.setItem(i, NAME, QTableWidgetItem(endmembers.names[i]))
             self.setItem(i, SHARE, _fixed(f"{100 * shares[i]:.1f}", right=True))
             match = matches[i]
@@ -82,7 +84,7 @@ class EndmemberTable(QTableWidget):
 
     def drawn(self) -> list[bool]:
         """Return for each row whether it is ticked."""
-        items = [self.item(row, COLOR) for row in range(self.rowCount())]
+        items = [self.item(row, DRAWN) for row in range(self.rowCount())]
         return [item is None or item.checkState() == Qt.CheckState.Checked for item in items]
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -97,27 +99,30 @@ class EndmemberTable(QTableWidget):
             return
         if item.column() == NAME:
             self.renamed.emit(item.row(), item.text())
-        elif item.column() == COLOR:
+        elif item.column() == DRAWN:
             self.drawn_changed.emit()
 
     def _on_clicked(self, row: int, column: int) -> None:
-        if column != COLOR:
-            return
-        # the tick at the left of the cell is another thing to click on
-        at = self.viewport().mapFromGlobal(self.cursor().pos()).x()  # type: ignore[union-attr]
-        if at - self.columnViewportPosition(COLOR) > 24:
+        if column == COLOR:
             self.color_asked.emit(row)
 
 
-def _swatch(color: str, drawn: bool) -> QTableWidgetItem:
-    picture = QPixmap(SWATCH, SWATCH)
-    picture.fill(QColor(color))
-    item = QTableWidgetItem(QIcon(picture), "")
+def _tick(on: bool) -> QTableWidgetItem:
+    item = QTableWidgetItem()
     item.setFlags(
         Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsSelectable
     )
-    item.setCheckState(Qt.CheckState.Checked if drawn else Qt.CheckState.Unchecked)
-    item.setToolTip(f"{color}: click the color to change it, the tick to leave it out of the composite")
+    item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+    item.setToolTip("Untick to leave the component black in the composite")
+    return item
+
+
+def _swatch(color: str) -> QTableWidgetItem:
+    picture = QPixmap(SWATCH, SWATCH)
+    picture.fill(QColor(color))
+    item = QTableWidgetItem(QIcon(picture), "")
+    item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+    item.setToolTip(f"{color}: click to choose another")
     return item
 
 

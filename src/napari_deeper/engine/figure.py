@@ -1,0 +1,407 @@
+"""Make the figure of a set of cubes: heatmaps, composites, spectra at pixels, and measures against a target."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+
+from napari_deeper.engine.figure_parts import (
+    COLORMAPS,
+    CUBE_COLORS,
+    TARGET_COLOR,
+    BarsPanel,
+    Figure,
+    FigureCurve,
+    FigureStyle,
+    MapPanel,
+    Mark,
+    SpectraPanel,
+    about,
+    dwell_of,
+    shared_limits,
+)
+from napari_deeper.engine.figure_sources import compose, judge
+from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap, parse_band
+from napari_deeper.processing.band_maps import MEASURES
+from napari_deeper.spectra import params as settings_of
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import AxisError, CubeError, ParameterError
+from napari_deeper.spectra.imaging_time import (
+    ImagingTime,
+    format_speed_up,
+    imaging_time,
+    imaging_time_of,
+)
+from napari_deeper.spectra.progress import Progress
+
+SCALINGS = ("auto", "as measured", "per second", "maximum = 1")
+Pin = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FigureParams(FigureStyle):
+    """Settings of `make_figure`: what is shown, and how."""
+
+    band: Annotated[
+        str,
+        {
+            "label": "Band",
+            "tooltip": (
+                "Of the heatmaps: center (1450), borders (1440-1460) or preset (DNA), in cm-1; empty: none"
+            ),
+        },
+    ] = "1450"
+    measure: Annotated[
+        str,
+        {
+            "label": "Measure",
+            "tooltip": "What the heatmaps show of the band, as in the command heatmap",
+            "choices": MEASURES,
+        },
+    ] = "mean"
+    components: Annotated[
+        int,
+        {
+            "label": "Components",
+            "tooltip": (
+                "Endmembers to find on the target (else the first cube) and to compose every cube of; 0: "
+                "no composites"
+            ),
+            "min": 0,
+            "max": 16,
+        },
+    ] = 0
+    colormap: Annotated[
+        str,
+        {
+            "label": "Color map",
+            "tooltip": "Of the heatmaps; all of these can be read with any kind of color vision",
+            "choices": COLORMAPS,
+        },
+    ] = "inferno"
+    scaling: Annotated[
+        str,
+        {
+            "label": "Spectra",
+            "tooltip": (
+                "Intensities of the spectra; auto: as measured, and per second where dwell times differ "
+                "and are known, else each divided by its maximum"
+            ),
+            "choices": SCALINGS,
+        },
+    ] = "auto"
+    reference_dwell: Annotated[
+        float,
+        {
+            "label": "Reference dwell (s)",
+            "tooltip": (
+                "Speed-ups are told against the same pixels at this dwell time, s; 0: at the longest dwell "
+                "time among the cubes"
+            ),
+            "min": 0.0,
+            "max": 100_000.0,
+        },
+    ] = 0.0
+    seed: Annotated[
+        int,
+        {
+            "label": "Seed",
+            "tooltip": "Of the search for endmembers",
+            "min": 0,
+            "max": 2**31 - 1,
+        },
+    ] = 0
+
+
+def make_figure(
+    cubes: Sequence[RamanCube] | Mapping[str, RamanCube],
+    params: FigureParams | None = None,
+    *,
+    target: RamanCube | None = None,
+    pins: Sequence[Pin] = (),
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Figure:
+    """Make the figure of cubes: a row for each, with its heatmap and its composite; spectra; measures.
+
+    Maps of one dwell time share one contrast and one color bar. The endmembers of the target are
+    applied to all cubes.
+
+    Parameters
+    ----------
+    cubes
+        The cubes in the order of their rows, by their own names or those given.
+    params
+        All settings at once.
+    target
+        What the cubes should be: the last row, and what the measures compare with.
+    pins
+        (y, x) of pixels whose spectra to show, as pixel numbers of the first cube, from 0.
+    progress
+        Gets reports, and may cancel.
+    settings
+        Single settings by name; they override ``params``.
+
+    Raises
+    ------
+    AxisError
+        If no cube holds the band.
+    CubeError
+        If there is no cube, or a pin lies outside them all.
+    ParameterError
+        For a setting that does not fit, or more panels than can be read.
+    """
+    p = settings_of.make(FigureParams, params, settings)
+    progress = progress or Progress()
+    given = dict(cubes) if isinstance(cubes, Mapping) else {}
+    if not isinstance(cubes, Mapping):
+        for cube in cubes:
+            given[_free_name(cube.name, given)] = cube
+    if not given:
+        raise CubeError("There is no cube to draw. Give at least one.")
+    shown = dict(given)
+    if target is not None:
+        shown[_free_name(target.name, shown)] = target
+    marks = _mark(pins, next(iter(given.values())), shown)
+    times, notes = describe_times(shown, p.reference_dwell)
+    progress.update(0.0, "Measuring the band")
+    heatmaps, said = _heatmaps(shown, p)
+    composites: dict[str, MapPanel] = {}
+    endmembers = None
+    if p.components:
+        source = target if target is not None else next(iter(given.values()))
+        part = progress.part(0.1, 0.6)
+        composites, endmembers, composed = compose(shown, source, p.components, p.seed, part)
+        said += composed
+    maps = [m for name in shown for m in (heatmaps.get(name), composites.get(name)) if m]
+    metrics: tuple[BarsPanel, ...] = ()
+    remarks: tuple[str, ...] = ()
+    if target is not None:
+        part = progress.part(0.6, 0.9)
+        metrics, judged, remarks = judge(given, target, endmembers, p.seed, part)
+        said += judged
+    colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
+    spectra = read_spectra(shown, marks, p.scaling, _bands(p), colors) if marks else None
+    progress.update(1.0, "Composed")
+    timed = tuple(dataclasses.replace(m, imaging=times.get(m.title, "")) for m in maps)
+    return Figure(timed, marks, spectra, metrics, (*said, *notes), remarks)
+
+
+def describe_times(
+    cubes: Mapping[str, RamanCube], reference_dwell: float = 0.0
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the imaging time of each cube whose dwell time is known, with its speed-up, and what that means.
+
+    A speed-up is told only against a reference that can be named: the same pixels at the longest dwell
+    time among the cubes, or at the one given.
+    """
+    known = {name: time for name, cube in cubes.items() if (time := imaging_time_of(cube))}
+    if not known:
+        return {}, ()
+    slowest = max(known, key=lambda name: known[name].dwell_s)
+    dwell = reference_dwell or known[slowest].dwell_s
+    texts: dict[str, str] = {}
+    faster = False
+    for name, time in known.items():
+        factor = _speed_up(cubes[name], time, dwell)
+        faster |= factor > 1.005
+        texts[name] = f"{time} ({_times(factor)})" if factor > 1.005 else str(time)
+    notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
+    if faster:
+        whose = "" if reference_dwell else f", as in '{slowest}'"
+        notes.append(
+            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
+        )
+    return texts, tuple(notes)
+
+
+def _speed_up(cube: RamanCube, time: ImagingTime, dwell: float) -> float:
+    return time.speed_up(imaging_time(cube.shape[0], cube.shape[1], dwell))
+
+
+def _times(factor: float) -> str:
+    return format_speed_up(factor).replace("x", "×")
+
+
+def _free_name(name: str, taken: Mapping[str, Any]) -> str:
+    number = 2
+    free = name
+    while free in taken:
+        free = f"{name} ({number})"
+        number += 1
+    return free
+
+
+def _mark(
+    pins: Sequence[Pin], first: RamanCube, cubes: Mapping[str, RamanCube]
+) -> tuple[Mark, ...]:
+    marks = []
+    for i, (y, x) in enumerate(pins):
+        place = (
+            first.origin[0] + y * first.spacing[0],
+            first.origin[1] + x * first.spacing[1],
+        )
+        if all(pixel_at(cube, place) is None for cube in cubes.values()):
+            n_y, n_x, _ = first.shape
+            raise CubeError(
+                f"The pin {y:g},{x:g} lies outside every cube: '{first.name}' has y from 0 to {n_y - 1} "
+                f"and x from 0 to {n_x - 1}."
+            )
+        marks.append(Mark(*place, str(i + 1)))
+    return tuple(marks)
+
+
+def pixel_at(cube: RamanCube, place: Pin) -> tuple[int, int] | None:
+    """Return (row, column) of the pixel of a cube at a place in its own unit, or None outside it."""
+    at = [(p - o) / s for p, o, s in zip(place, cube.origin, cube.spacing, strict=True)]
+    if any(a < -0.5 or a > n - 0.5 for a, n in zip(at, cube.shape[:2], strict=True)):
+        return None
+    y, x = (int(np.clip(round(a), 0, n - 1)) for a, n in zip(at, cube.shape[:2], strict=True))
+    return y, x
+
+
+# ---- heatmaps ---------------------------------------------------------------------------------------------------
+
+
+def _bands(p: FigureParams) -> tuple[tuple[float, float], ...]:
+    return (parse_band(p.band),) if p.band.strip() else ()
+
+
+def _heatmaps(
+    cubes: Mapping[str, RamanCube], p: FigureParams
+) -> tuple[dict[str, MapPanel], list[str]]:
+    if not p.band.strip():
+        return {}, []
+    made: dict[str, Heatmap] = {}
+    failures: list[str] = []
+    for name, cube in cubes.items():
+        try:
+            made[name] = heatmap(cube, HeatmapParams(band=p.band, measure=p.measure))
+        except AxisError as error:
+            failures.append(f"{name}: {error}")
+    if not made:
+        raise AxisError(failures[0])
+    groups: dict[Any, list[str]] = {}
+    for name in made:
+        # peak positions and widths do not depend on how long a pixel was measured
+        same = made[name].unit == "cm-1"
+        groups.setdefault(None if same else dwell_of(cubes[name]), []).append(name)
+    panels = {}
+    for dwell, names in groups.items():
+        limits = shared_limits([made[name].image for name in names])
+        for name in names:
+            panels[name] = map_of(made[name], cubes[name], name, limits, p.colormap, dwell)
+    return panels, failures
+
+
+def map_of(
+    made: Heatmap,
+    cube: RamanCube,
+    title: str,
+    limits: tuple[float, float],
+    colormap: Any,
+    dwell: float | None,
+) -> MapPanel:
+    """Return the panel of a heatmap."""
+    unit = f" ({typeset(made.unit)})" if made.unit else ""
+    words = typeset(made.label)
+    what = words.split(" ")[0].capitalize() if made.unit else "Ratio"
+    if made.spec.measure == "mean" and made.unit:
+        what = "Intensity"
+    elif made.unit and "peak" in words:
+        what = words.split(" in ")[0].split(f" {made.spec.low:.0f}")[0].capitalize()
+    column = words.removeprefix("mean ")
+    return MapPanel(
+        title,
+        made.image,
+        column,
+        made.spacing,
+        made.origin,
+        made.length_unit,
+        f"{what}{unit}",
+        limits,
+        colormap,
+        f"{dwell:g} s" if dwell else "",
+        about=about(cube) | {"shows": made.label, "notes": list(made.notes)},
+    )
+
+
+def typeset(text: str) -> str:
+    """Return a text with its units as they are printed: cm⁻¹, and a dash between numbers."""
+    printed = text.replace("cm-1", "cm⁻¹")
+    for digit in "0123456789":
+        printed = printed.replace(f"{digit}-", f"{digit}–")
+    return printed
+
+
+# ---- spectra ----------------------------------------------------------------------------------------------------
+
+
+def read_spectra(
+    cubes: Mapping[str, RamanCube],
+    marks: Sequence[Mark],
+    scaling: str = "auto",
+    bands: Sequence[tuple[float, float]] = (),
+    colors: Sequence[str] = CUBE_COLORS,
+) -> SpectraPanel | None:
+    """Return the spectra of all cubes at the marks that they cover, or None where none does.
+
+    Parameters
+    ----------
+    cubes
+        By the names to show.
+    marks
+        Places in the cubes' unit.
+    scaling
+        One of `SCALINGS`.
+    bands
+        (low, high), cm-1, to shade.
+    colors
+        One for each cube, again from the first where there are more.
+    """
+    how, unit = _resolve_scaling(list(cubes.values()), scaling)
+    curves = []
+    for mark in marks:
+        for i, (name, cube) in enumerate(cubes.items()):
+            pixel = pixel_at(cube, (mark.y, mark.x))
+            if pixel is None:
+                continue
+            intensity = cube.intensity[pixel]
+            sigma = None if cube.uncertainty is None else cube.uncertainty[pixel]
+            size = _size(intensity, cube, how)
+            curves.append(
+                FigureCurve(
+                    name, cube.wavenumber, intensity / size, colors[i % len(colors)], mark.label,
+                    None if sigma is None else sigma / size,
+                )
+            )  # fmt: skip
+    return SpectraPanel(tuple(curves), unit, tuple(bands)) if curves else None
+
+
+def _resolve_scaling(cubes: list[RamanCube], scaling: str) -> tuple[str, str]:
+    dwells = {dwell_of(cube) for cube in cubes}
+    units = {str(cube.metadata.get("intensity_unit") or "arb. units") for cube in cubes}
+    if scaling == "auto":
+        scaling = "as measured"
+        if len(dwells) > 1 or len(units) > 1:
+            scaling = "maximum = 1" if None in dwells or len(units) > 1 else "per second"
+    if scaling == "per second" and None in dwells:
+        raise ParameterError(
+            "Spectra per second need the dwell time of every cube; not all of them tell it."
+        )
+    unit = units.pop() if len(units) == 1 else "arb. units"
+    return scaling, {"per second": f"{unit}/s", "maximum = 1": "of maximum"}.get(scaling, unit)
+
+
+def _size(intensity: Any, cube: RamanCube, how: str) -> np.float32:
+    size = 1.0
+    if how == "per second":
+        size = dwell_of(cube) or 1.0
+    elif how == "maximum = 1":
+        largest = np.abs(intensity[np.isfinite(intensity)])
+        size = float(largest.max()) if largest.size and largest.max() > 0 else 1.0
+    return np.float32(size)

@@ -241,8 +241,8 @@ class LinkedGrid:
 
     def _side(self) -> float:
         """Return the shorter side of the first layer, in world units."""
-        layer = self._shown[0]
-        return float(min(np.abs(layer.scale[-2:]) * np.asarray(layer.data.shape[-2:])))
+        low, high = np.asarray(self._shown[0].extent.world)
+        return float((high - low)[-2:].min()) or 1.0
 
     def _draw(self) -> None:
         if not self.on:

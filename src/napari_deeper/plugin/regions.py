@@ -61,18 +61,24 @@ def _of_labels(layer: Labels, unit: str) -> tuple[Region, ...]:
         raise CubeError(f"'{layer.name}': {error}") from error
 
 
+def shape_region(layer: Shapes, index: int, unit: str, name: str = "") -> Region | None:
+    """Return the region of one shape, or None where it has no area (a line, a path)."""
+    kind = str(layer.shape_type[index])
+    if kind in NO_AREA:
+        return None
+    corners = [layer.data_to_world(corner) for corner in np.asarray(layer.data[index])]
+    places = np.asarray(corners, dtype=np.float64)[:, -2:]
+    return region_of_shape(name or f"ROI {index + 1}", kind, places, unit)
+
+
 def _of_shapes(layer: Shapes, unit: str) -> tuple[Region, ...]:
-    names = _names(layer)
-    found = [
-        region_of_shape(names[i], str(kind), _corners(layer, i), unit)
-        for i, kind in enumerate(layer.shape_type)
-        if str(kind) not in NO_AREA
-    ]
+    drawn = (shape_region(layer, i, unit, name) for i, name in enumerate(_names(layer)))
+    found = tuple(region for region in drawn if region is not None)
     if not found:
         raise CubeError(
             f"'{layer.name}' holds no area. Draw a rectangle, an ellipse or a polygon on it."
         )
-    return tuple(found)
+    return found
 
 
 def _names(layer: Shapes) -> list[str]:
@@ -85,8 +91,3 @@ def _names(layer: Shapes) -> list[str]:
         named = name.strip() and name not in names
         names.append(name if named else f"ROI {i + 1}")
     return names
-
-
-def _corners(layer: Shapes, index: int) -> np.ndarray:
-    corners = [layer.data_to_world(corner) for corner in np.asarray(layer.data[index])]
-    return np.asarray(corners, dtype=np.float64)[:, -2:]

@@ -225,6 +225,9 @@ def test_labels_painted_on_one_channel_are_regions_too(window, qtbot):
     dock.form.choose_regions(labels)
     run(dock, qtbot)
     assert {(s.region, s.n_pixels) for s in dock.found.spectra} == {("label 3", 9)}
+    labels.features = {"index": [0, 3], "component": ["none", "lipid"]}
+    run(dock, qtbot)
+    assert {s.region for s in dock.found.spectra} == {"lipid"}
     labels.data = np.zeros_like(painted)
     run(dock, qtbot)
     assert "every pixel is 0" in dock.failure

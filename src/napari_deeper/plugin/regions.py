@@ -55,10 +55,21 @@ def _of_labels(layer: Labels, unit: str) -> tuple[Region, ...]:
     (dy, dx), (y, x) = layer.scale[-2:], layer.translate[-2:]
     try:
         return regions_of_labels(
-            flat, origin=(float(y), float(x)), spacing=(float(dy), float(dx)), unit=unit
-        )
+            flat, origin=(float(y), float(x)), spacing=(float(dy), float(dx)), unit=unit,
+            names=_label_names(layer),
+        )  # fmt: skip
     except CubeError as error:
         raise CubeError(f"'{layer.name}': {error}") from error
+
+
+def _label_names(layer: Labels) -> dict[int, str]:
+    """Return the names that a layer's features give its values, as those of a class map do."""
+    features = layer.features
+    column = next((name for name in ("component", "name") if name in features), None)
+    if column is None or "index" not in features:
+        return {}
+    pairs = zip(features["index"], features[column], strict=True)
+    return {int(value): str(name) for value, name in pairs if str(name).strip()}
 
 
 def shape_region(layer: Shapes, index: int, unit: str, name: str = "") -> Region | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import Array, check, reduce
+from napari_deeper.processing.reduction import Array, check, project, reduce
 from napari_deeper.processing.vca import PureSpectra, find_corners, take
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
@@ -52,8 +52,7 @@ def n_findr(
     coordinates = view.coordinates[candidates]
     coordinates = coordinates / np.maximum(np.abs(coordinates).max(axis=0), _FLAT)
     best, largest = np.zeros(0, dtype=np.intp), 0.0
-    for i in range(n_starts):
-        start = find_corners(view, np.random.default_rng(seed + i))
+    for start in find_corners(view, range(seed, seed + n_starts)):
         grown, volume = _grow(coordinates, np.searchsorted(candidates, start))
         if volume > largest * (1 + _GAIN):
             best, largest = candidates[grown], volume
@@ -70,15 +69,15 @@ def _grow(coordinates: Array, pixels: NDArray[np.intp]) -> tuple[NDArray[np.intp
     volume = float(np.abs(np.linalg.det(coordinates[pixels])))
     if volume <= _FLAT:
         return pixels, 0.0
-    inverse = np.linalg.inv(coordinates[pixels])
+    inverse = np.asarray(np.linalg.inv(coordinates[pixels]), np.float64)
     for _ in range(_MOST_SWAPS):
         # entry (p, j): how many times as large the volume is with pixel p for endmember j
-        gain = np.abs(coordinates @ inverse)
+        gain = np.abs(project(coordinates, inverse))
         pixel, corner = np.unravel_index(int(gain.argmax()), gain.shape)
         if gain[pixel, corner] <= 1 + _GAIN:
             break
         volume *= float(gain[pixel, corner])
         pixels[corner] = pixel
         # afresh rather than by a rank-one update: it is tiny, and rounding does not add up
-        inverse = np.linalg.inv(coordinates[pixels])
+        inverse = np.asarray(np.linalg.inv(coordinates[pixels]), np.float64)
     return pixels, volume

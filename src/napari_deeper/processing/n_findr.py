@@ -50,12 +50,13 @@ def n_findr(
     view = reduce(data, n_endmembers)
     candidates = np.flatnonzero(view.usable)
     coordinates = view.coordinates[candidates]
-    coordinates = coordinates / np.maximum(np.abs(coordinates).max(axis=0), _FLAT)
-    best, largest = np.zeros(0, dtype=np.intp), 0.0
+    largest = np.abs(coordinates).max(axis=0)
+    coordinates = coordinates / np.where(largest > 0, largest, 1.0)
+    best, most = np.zeros(0, dtype=np.intp), 0.0
     for start in find_corners(view, range(seed, seed + n_starts)):
         grown, volume = _grow(coordinates, np.searchsorted(candidates, start))
-        if volume > largest * (1 + _GAIN):
-            best, largest = candidates[grown], volume
+        if volume > most * (1 + _GAIN):
+            best, most = candidates[grown], volume
     if not best.size:
         raise CubeError(
             f"The map does not hold {n_endmembers} independent spectra: ask for fewer endmembers."

@@ -135,7 +135,7 @@ class Session:
         for i, match in enumerate(matches):
             if match.good and _UNNAMED.fullmatch(names[i]):
                 others = names[:i] + names[i + 1 :]
-                names[i] = free_name(match.reference, others)
+                names[i] = free_name(match.label, others)
         if tuple(names) != self.endmembers.names:
             self.relabel(self.endmembers.replace(names=tuple(names)))
 
@@ -164,5 +164,6 @@ class Session:
             )
         n_missing = int(self.target.missing.sum())
         if n_missing:
-            told.append(f"{n_missing} pixels were not measured: transparent, and 0 in the classes.")
+            what = "1 pixel was" if n_missing == 1 else f"{n_missing} pixels were"
+            told.append(f"{what} not measured: transparent, and 0 in the classes.")
         return told

@@ -78,7 +78,7 @@ class ComponentsWidget(DockPage):
             run="Look for endmembers on this cube, and make their maps; the cube stays as it is",
             cancel="Stop within one block of pixels",
             placeholder="Endmembers are looked for on the chosen cube; with Every cube they are applied to all.",
-            height=64,
+            height=56,
         )
         self.result = ComponentsResult()
         self._lay_out()

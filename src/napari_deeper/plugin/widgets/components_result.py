@@ -27,9 +27,10 @@ class ComponentsResult(QWidget):
         self.table = EndmemberTable()
         self.plot = SpectrumPlot()
         self.plot.hide_band()
+        self.plot.legend.hide()  # the table is the legend
         self.plot.set_hint(HINT)
-        self.plot.set_y_label("Each scaled to 1, stacked")
-        self.plot.setMinimumHeight(110)
+        self.plot.set_y_label("Normalized")
+        self.plot.setMinimumHeight(100)
         self.merge = _button(
             "Mer&ge", "Make one of the selected rows: their mean, weighted by abundance"
         )

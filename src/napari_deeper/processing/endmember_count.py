@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from napari_deeper.processing.reduction import Array, Spectra, check, moments, project
 
 MOST = 20
+# So many directions are looked at: were all of them structure, there would be no noise to compare with.
+_LOOKED_AT = 40
 # The edge of the noise is a line through so many eigenvalues, and a gap of so many of its steps is
 # structure. Published are 5 and 2; smooth noise alone then passed for a component now and then.
 _EDGE, _STEPS = 10, 3.0
 _MOST_ROUNDS = 20
-# A direction of which two pixels hold this part of the power is theirs alone.
-_FEW_PIXELS, _OWNED = 2, 0.5
+# A direction of which two pixels hold this part of the power is theirs alone: each that holds at least
+# the second part of it.
+_FEW_PIXELS, _OWNED, _OWNER = 2, 0.5, 0.1
 _MAIN = 0.99
-_SHOWN = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +38,8 @@ class EndmemberEstimate:
         (direction,) what of it is noise, as the edge of the noise says.
     of_few_pixels
         (direction,) True where a direction stands out, but is one or two pixels' own.
+    outliers
+        (outlier,) those pixels, rising. A search for endmembers would find them first.
     """
 
     n: int
@@ -43,6 +47,7 @@ class EndmemberEstimate:
     eigenvalues: Array
     noise: Array
     of_few_pixels: NDArray[np.bool_]
+    outliers: NDArray[np.intp]
 
 
 def estimate_n_endmembers(spectra: NDArray[np.floating]) -> EndmemberEstimate:
@@ -77,18 +82,21 @@ def estimate_n_endmembers(spectra: NDArray[np.floating]) -> EndmemberEstimate:
     # of fewer pixels than channels there are no more values than pixels
     n_values = min(data.shape)
     n_found, line = _find_edge(values[:n_values], least)
-    shown = values[: min(_SHOWN, n_values)]
+    shown = values[: min(_LOOKED_AT, n_values)]
+    power = project(data, vectors[:, :n_found]) ** 2
+    power /= power.sum(axis=0)
     of_few = np.zeros(len(shown), dtype=bool)
-    of_few[:n_found] = _few_pixels(project(data, vectors[:, :n_found]))
-    n = max(1, n_found - int(of_few.sum()))
+    of_few[:n_found] = _of_few_pixels(power)
+    outliers = np.flatnonzero((power[:, of_few[:n_found]] > _OWNER).any(axis=1))
+    n = min(max(1, n_found - int(of_few.sum())), MOST)
     noise = np.minimum(shown, line[: len(shown)])
     explanation = _explain(n_found, shown, noise, of_few)
-    return EndmemberEstimate(n, explanation, shown, noise, of_few)
+    return EndmemberEstimate(n, explanation, shown, noise, of_few, outliers)
 
 
 def _find_edge(values: Array, least: float) -> tuple[int, Array]:
     """Return how many eigenvalues stand out, and the edge of the noise (direction,)."""
-    most = min(MOST, len(values) - _EDGE - 1)
+    most = min(_LOOKED_AT, len(values) - _EDGE - 1)
     gaps = values[:most] - values[1 : most + 1]
     rank = np.arange(len(values)) ** (2 / 3)
     n = most
@@ -102,11 +110,10 @@ def _find_edge(values: Array, least: float) -> tuple[int, Array]:
     return n, np.where(np.arange(len(values)) < n, start + slope * rank, values)
 
 
-def _few_pixels(scores: Array) -> NDArray[np.bool_]:
-    """Return which directions (pixel, direction) most of the power of is in one or two pixels."""
-    power = scores**2
+def _of_few_pixels(power: Array) -> NDArray[np.bool_]:
+    """Return the directions whose power, in parts (pixel, direction), is mostly of one or two pixels."""
     strongest = np.partition(power, len(power) - _FEW_PIXELS, axis=0)[-_FEW_PIXELS:]
-    return np.asarray(strongest.sum(axis=0) > _OWNED * power.sum(axis=0))
+    return np.asarray(strongest.sum(axis=0) > _OWNED)
 
 
 def _explain(n_found: int, values: Array, noise: Array, of_few: NDArray[np.bool_]) -> str:
@@ -125,9 +132,9 @@ def _explain(n_found: int, values: Array, noise: Array, of_few: NDArray[np.bool_
     signal = np.where(of_few, 0, values - noise)[:n_found]
     signal = signal[signal > 0]
     n_main = int(np.searchsorted(np.cumsum(signal), _MAIN * signal.sum())) + 1
-    which = "One of them holds" if n_main == 1 else f"The first {n_main} hold"
+    which = "The first alone holds" if n_main == 1 else f"The first {n_main} hold"
     main = f" {which} 99 % of the signal." if n_main < n else ""
-    capped = f" It may hold more: no more than {MOST} are looked for." if n_found == MOST else ""
+    capped = f" More than {MOST} are never proposed." if n > MOST else ""
     return f"{n} independent spectra stand out of the noise.{few}{main}{capped}"
 
 
@@ -142,4 +149,5 @@ def _too_few(data: Spectra) -> EndmemberEstimate:
         zero,
         zero,
         np.zeros(0, dtype=bool),
+        np.zeros(0, dtype=np.intp),
     )

@@ -192,6 +192,18 @@ def test_merge_remove_and_undo_solve_anew(found, qtbot):
     assert not dock.result.undo.isEnabled()
 
 
+def test_another_solver_is_applied_to_the_same_endmembers(found, qtbot):
+    _, dock, source = found
+    dock.form.layers[COMPONENTS].setChecked(True)
+    shown = dock.endmembers
+    dock.form.params.set_field("solver", "fcls")
+    wait(dock, qtbot)
+    assert dock.endmembers is shown
+    total = sum(np.asarray(layer.data) for layer in dock.layers.of(source, COMPONENTS))
+    np.testing.assert_allclose(total, 1, atol=1e-4)
+    assert "sum to one" in dock.foot.message.text()
+
+
 def test_endmembers_from_the_pinned_pixel_and_from_a_region(window, qtbot):
     viewer, dock = window
     cube = mixed_cube()

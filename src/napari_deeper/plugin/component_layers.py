@@ -30,6 +30,8 @@ SHOWS = "shows"
 RESIDUAL, CLASSES, COMPONENTS, COMPOSITE = "residual", "classes", "components", "composite"
 KINDS = (RESIDUAL, CLASSES, COMPONENTS, COMPOSITE)  # the last lies on top
 Result = tuple["Image", Unmixed]
+# Additive layers cannot be transparent to what is below: dark gray is neither no nor any abundance.
+_MISSING = (0.25, 0.25, 0.25, 1.0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,8 @@ def _placed(source: Image, unmixed: Unmixed, wanted: _Wanted) -> dict[str, Any]:
 
 
 def _ramp(color: str) -> Colormap:
-    return Colormap([(0.0, 0.0, 0.0, 1.0), (*rgb(color), 1.0)], name=f"black to {color}")
+    ends = [(0.0, 0.0, 0.0, 1.0), (*rgb(color), 1.0)]
+    return Colormap(ends, name=f"black to {color}", nan_color=_MISSING)
 
 
 def _label_colors(colors: Sequence[str]) -> DirectLabelColormap:

@@ -74,6 +74,7 @@ class ComponentsWidget(DockPage):
         self.fit.setWordWrap(True)
         self.form = ComponentsForm()
         self.form.restore(self._remembered.load())
+        self._solver = self.form.solver()
         self.foot = RunBar(
             run="Look for endmembers on this cube, and make their maps; the cube stays as it is",
             cancel="Stop within one block of pixels",
@@ -123,7 +124,7 @@ class ComponentsWidget(DockPage):
 
     def _connect(self) -> None:
         self.target.activated.connect(self._changed)
-        self.form.changed.connect(self._changed)
+        self.form.changed.connect(self._on_form)
         self.form.shown_changed.connect(self._on_shown)
         self.form.every.clicked.connect(self._on_every)
         self.foot.run_button.clicked.connect(self.run)
@@ -222,6 +223,13 @@ class ComponentsWidget(DockPage):
     def _on_shown(self) -> None:
         self._remember()
         self.layers.update(self.session.results, self.session.drawn, self.form.kinds())
+
+    def _on_form(self) -> None:
+        self._changed()
+        solver = self.form.solver()
+        if solver != self._solver and self.endmembers is not None and not self.running:
+            self._solve(self.endmembers)
+        self._solver = solver
 
     def _on_drawn(self) -> None:
         self.session.drawn = self.result.table.drawn()

@@ -90,6 +90,10 @@ class ComponentsForm(QWidget):
         """Return which layers to show."""
         return [kind for kind, tick in self.layers.items() if tick.isChecked()]
 
+    def solver(self) -> str:
+        """Return how abundances are solved for."""
+        return self.params.value().solver
+
     def value(self) -> UnmixParams:
         """Return the settings.
 

@@ -353,10 +353,11 @@ def test_removing_cubes_takes_their_maps_and_no_more(found, qtbot):
     dock.form.every.click()
     wait(dock, qtbot)
     viewer.layers.remove(source)
+    qtbot.waitUntil(lambda: not dock.layers.of(source, CLASSES))
     assert {layer.metadata.get(SOURCE, other) for layer in viewer.layers} == {other}
     assert dock.layers.of(other, CLASSES)
     viewer.layers.remove(other)
-    assert not len(viewer.layers)
+    qtbot.waitUntil(lambda: not len(viewer.layers))
     assert len(dock.endmembers) == 3  # still there, for other cubes
     dock.refresh()
     assert dock.result.save.isEnabled()

@@ -146,7 +146,7 @@ class ComponentsWidget(DockPage):
         layers = self._viewer.layers
         self.listen(
             (layers.events.inserted, self._changed),
-            (layers.events.removed, self._on_removed),
+            (layers.events.removed, self._changed),
             (layers.events.renamed, self._changed),
             (layers.selection.events.active, self._on_active),
             (self._viewer.events.theme, self._set_theme),
@@ -179,6 +179,7 @@ class ComponentsWidget(DockPage):
 
     def refresh(self) -> None:
         """List the cubes, and allow what can be done."""
+        self._drop_gone()
         self.target.refill()
         possible = True
         try:
@@ -210,19 +211,19 @@ class ComponentsWidget(DockPage):
         self.target.follow_active()
         self._changed()
 
-    def _on_removed(self, *_: object) -> None:
+    def _drop_gone(self) -> None:
         # maps of a cube that is gone would show what nobody can check any more
-        gone = [r for r in self.session.results if r[0] not in self._viewer.layers]
-        if gone:
-            self.session.results = [r for r in self.session.results if r not in gone]
-            self.layers.update(
-                self.session.results, self.session.drawn, self.form.kinds(), add=False
-            )
-        self._changed()
+        s = self.session
+        left = [result for result in s.results if result[0] in self._viewer.layers]
+        if len(left) < len(s.results):
+            s.results = left
+            self.layers.update(left, s.drawn, self.form.kinds(), add=False)
 
     def _on_shown(self) -> None:
         self._remember()
-        self.layers.update(self.session.results, self.session.drawn, self.form.kinds())
+        s = self.session
+        if s.results:
+            self.layers.update(s.results, s.drawn, self.form.kinds())
 
     def _on_form(self) -> None:
         self._changed()

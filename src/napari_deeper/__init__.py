@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
-    from napari_deeper.engine.unmix import UnmixParams, abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix import abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.io.read import read
     from napari_deeper.io.write import write
@@ -34,7 +35,7 @@ _HOME = {
     "RamanCube": "spectra.cube",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
-    "UnmixParams": "engine.unmix",
+    "UnmixParams": "engine.unmix_settings",
     "Unmixed": "engine.unmixed",
     "abundances": "engine.unmix",
     "denoise": "engine.denoise",

@@ -35,7 +35,7 @@ from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
-from napari_deeper.engine.unmix import UnmixParams
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params

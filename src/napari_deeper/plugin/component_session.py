@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.references import Match
-from napari_deeper.engine.unmix import UnmixParams, unmix, unmix_with
+from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.plugin.component_layers import Result
 from napari_deeper.processing.endmember_edits import free_name

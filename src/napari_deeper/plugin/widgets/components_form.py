@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_deeper.engine.unmix import UnmixParams
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.plugin.component_layers import CLASSES, COMPONENTS, COMPOSITE, RESIDUAL
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.spectra.params import options, to_json

@@ -67,7 +67,9 @@ class ComponentsWidget(ComponentsRuns):
         except DeeperError as error:
             self._fail(error)
             return
-        if solve:
+        # maps that an earlier dock has left are brought up to date by solving
+        left = not self.session.results and self.target.layer() is not None
+        if solve or left:
             self._solve(edited)
         else:
             self.session.relabel(edited)
@@ -138,8 +140,13 @@ class ComponentsWidget(ComponentsRuns):
             self.load(Path(path))
 
     def load(self, path: Path) -> None:
-        """Use the endmembers of a file in place of those shown."""
-        self._try(lambda: read_endmembers(path), solve=True)
+        """Use the endmembers of a file on the target, in place of those shown."""
+        if self.running:
+            return
+        try:
+            self._solve(read_endmembers(path), shown=False)
+        except FileError as error:
+            self._fail(error)
 
     def _ask_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -149,10 +156,12 @@ class ComponentsWidget(ComponentsRuns):
             self.save(Path(path))
 
     def save(self, path: Path) -> None:
-        """Write the endmembers as CSV; the dialog has asked before it replaces a file."""
+        """Write the endmembers as CSV."""
+        # the dialog has asked before it replaces a file, but not where the suffix is still to be added
+        asked = path.suffix.lower() == ".csv"
         try:
-            written = write_endmembers(self._some(), path, overwrite=True)
-        except FileError as error:
+            written = write_endmembers(self._some(), path, overwrite=asked)
+        except DeeperError as error:
             self._fail(error)
             return
         self.foot.message.set_text(f"Saved {written}.")

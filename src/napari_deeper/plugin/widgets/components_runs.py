@@ -10,7 +10,7 @@ from qtpy.QtCore import QTimer
 from napari_deeper.plugin.component_layers import ComponentLayers
 from napari_deeper.plugin.component_session import Session, search, solve
 from napari_deeper.plugin.jobs import JobRunner
-from napari_deeper.plugin.layers import cube_from_layer, cube_layers
+from napari_deeper.plugin.layers import cube_from_layer, cube_layers, shown_endmembers
 from napari_deeper.plugin.widgets.components_page import ComponentsPage
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.wording import describe_cube, in_words
@@ -39,6 +39,7 @@ class ComponentsRuns(ComponentsPage):
         self._refresh_timer.timeout.connect(self.refresh)
         self.form.restore(self._remembered.load())
         self._solver = self.form.solver()
+        self._resume()
         self.target.activated.connect(self._changed)
         self.form.changed.connect(self._on_form)
         self.form.shown_changed.connect(self._on_shown)
@@ -93,6 +94,14 @@ class ComponentsRuns(ComponentsPage):
             undo=bool(self.session.before),
         )
 
+    def _resume(self) -> None:
+        """Go on with the endmembers of maps that an earlier dock has left."""
+        left = shown_endmembers(self._viewer.layers)
+        if left is not None:
+            s = self.session
+            s.resume(left)
+            self.result.show_endmembers(left, s.shares(), s.drawn, s.matches)
+
     def _show(self, *, add: bool) -> None:
         s = self.session
         self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
@@ -113,6 +122,7 @@ class ComponentsRuns(ComponentsPage):
         if len(left) < len(s.results):
             s.results = left
             self.layers.update(left, s.drawn, self.form.kinds(), add=False)
+            self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
 
     def _on_shown(self) -> None:
         self._remember()
@@ -154,7 +164,7 @@ class ComponentsRuns(ComponentsPage):
         self._remember()
         self._start(lambda progress: search(cubes, params, progress))
 
-    def _cubes(self, shown: bool = False) -> list[tuple[Any, RamanCube]]:
+    def _cubes(self, *, shown: bool = False) -> list[tuple[Any, RamanCube]]:
         """Return layers with their cubes: the target's first, or those that are shown; then what Every cube adds.
 
         Raises
@@ -170,10 +180,13 @@ class ComponentsRuns(ComponentsPage):
             layers = layers[:1]
         return [(layer, cube_from_layer(layer)) for layer in layers]
 
-    def _solve(self, endmembers: Endmembers) -> None:
-        """Solve for these endmembers; they take the place of those shown once that has worked."""
+    def _solve(self, endmembers: Endmembers, *, shown: bool = True) -> None:
+        """Solve for these endmembers on the cubes shown, or on the target.
+
+        They take the place of those before once that has worked.
+        """
         try:
-            cubes, params = self._cubes(shown=True), self.form.value()
+            cubes, params = self._cubes(shown=shown), self.form.value()
         except DeeperError as error:
             self._fail(error)
             return

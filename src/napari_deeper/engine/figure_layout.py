@@ -16,7 +16,7 @@ LARGEST_MAP, LARGEST_HEIGHT = 52.0, 225.0
 SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
-SMALLEST_MAP = 18.0
+SMALLEST_MAP, NARROWEST = 18.0, 14.0
 # A map smaller than this has its imaging time and scale bar in two lines below it.
 ROOM_IN_MAP = (13.5, 9.0)
 SPECTRA_BESIDE, SMALLEST_BESIDE = 82.0, 24.0
@@ -154,7 +154,7 @@ class _Writer:
             return 0.0
         self._say(Text(x, y, _letter(self._n_letters), LARGE, bold=True))
         self._n_letters += 1
-        return 3.4
+        return self.measure(_letter(self._n_letters - 1), LARGE) * 1.1 + 1.2  # bold
 
     # ---- maps ---------------------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class _Writer:
                 for b, cell in zip(boxes, grid.cells, strict=True)
                 if _in(cell, column, first, last)
             ]
-            top, right = run[0].y, max(b.right for b in run)
+            top, right = run[0].y, max(lefts[column] + NARROWEST, *(b.right for b in run))
             height = max(min(run[-1].bottom - top, 60.0), 2 * LINE)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
         self.y = bottom
@@ -233,7 +233,7 @@ class _Writer:
                 title = (
                     f"{panel.title}, {panel.column}" if several and panel.column else panel.title
                 )
-                room = max(box.w, 12.0) - used
+                room = max(box.w, NARROWEST) - used
                 self._say(Text(box.x + used, box.y - 0.9, self.fit(title, NORMAL, room)))
 
     def _add_keys(self, maps: tuple[MapPanel, ...], end: float) -> None:
@@ -373,7 +373,7 @@ def _column_widths(
     found = []
     for column in range(grid.n_columns):
         widest = max(w for w, cell in zip(widths, grid.cells, strict=True) if cell[1] == column)
-        widest = min(max(widest, 14.0), side)
+        widest = min(max(widest, NARROWEST), side)
         strip = STRIP if column in with_strip else 0.0
         gap = GAP if column < grid.n_columns - 1 else 0.0
         found.append(widest + strip + gap)

@@ -19,26 +19,26 @@ from napari_deeper.engine.figure_parts import (
     FigureStyle,
     MapPanel,
     Mark,
-    SpectraPanel,
     about,
     dwell_of,
     shared_limits,
 )
 from napari_deeper.engine.figure_sources import compose, judge
-from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap, parse_band
+from napari_deeper.engine.figure_spectra import SCALINGS, SpectrumRead, arrange_spectra
+from napari_deeper.engine.heatmap import (
+    Heatmap,
+    HeatmapParams,
+    heatmap,
+    intensity_unit,
+    parse_band,
+)
 from napari_deeper.processing.band_maps import MEASURES
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import AxisError, CubeError, ParameterError
-from napari_deeper.spectra.imaging_time import (
-    ImagingTime,
-    format_speed_up,
-    imaging_time,
-    imaging_time_of,
-)
+from napari_deeper.spectra.errors import AxisError, CubeError
+from napari_deeper.spectra.imaging_time import describe_times, imaging_time_of
 from napari_deeper.spectra.progress import Progress
 
-SCALINGS = ("auto", "as measured", "per second", "maximum = 1")
 Pin = tuple[float, float]
 
 
@@ -167,7 +167,10 @@ def make_figure(
     if target is not None:
         shown[_free_name(target.name, shown)] = target
     marks = _mark(pins, next(iter(given.values())), shown)
-    times, notes = describe_times(shown, p.reference_dwell)
+    times, notes = describe_times(
+        {name: (cube.shape[:2], imaging_time_of(cube)) for name, cube in shown.items()},
+        p.reference_dwell,
+    )
     progress.update(0.0, "Measuring the band")
     heatmaps, said = _heatmaps(shown, p)
     composites: dict[str, MapPanel] = {}
@@ -185,46 +188,10 @@ def make_figure(
         metrics, judged, remarks = judge(given, target, endmembers, p.seed, part)
         said += judged
     colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
-    spectra = read_spectra(shown, marks, p.scaling, _bands(p), colors) if marks else None
+    spectra = arrange_spectra(_read_spectra(shown, marks, colors), p.scaling, _bands(p))
     progress.update(1.0, "Composed")
     timed = tuple(dataclasses.replace(m, imaging=times.get(m.title, "")) for m in maps)
     return Figure(timed, marks, spectra, metrics, (*said, *notes), remarks)
-
-
-def describe_times(
-    cubes: Mapping[str, RamanCube], reference_dwell: float = 0.0
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the imaging time of each cube whose dwell time is known, with its speed-up, and what that means.
-
-    A speed-up is told only against a reference that can be named: the same pixels at the longest dwell
-    time among the cubes, or at the one given.
-    """
-    known = {name: time for name, cube in cubes.items() if (time := imaging_time_of(cube))}
-    if not known:
-        return {}, ()
-    slowest = max(known, key=lambda name: known[name].dwell_s)
-    dwell = reference_dwell or known[slowest].dwell_s
-    texts: dict[str, str] = {}
-    faster = False
-    for name, time in known.items():
-        factor = _speed_up(cubes[name], time, dwell)
-        faster |= factor > 1.005
-        texts[name] = f"{time} ({_times(factor)})" if factor > 1.005 else str(time)
-    notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
-    if faster:
-        whose = "" if reference_dwell else f", as in '{slowest}'"
-        notes.append(
-            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
-        )
-    return texts, tuple(notes)
-
-
-def _speed_up(cube: RamanCube, time: ImagingTime, dwell: float) -> float:
-    return time.speed_up(imaging_time(cube.shape[0], cube.shape[1], dwell))
-
-
-def _times(factor: float) -> str:
-    return format_speed_up(factor).replace("x", "×")
 
 
 def _free_name(name: str, taken: Mapping[str, Any]) -> str:
@@ -262,6 +229,23 @@ def pixel_at(cube: RamanCube, place: Pin) -> tuple[int, int] | None:
         return None
     y, x = (int(np.clip(round(a), 0, n - 1)) for a, n in zip(at, cube.shape[:2], strict=True))
     return y, x
+
+
+def _read_spectra(
+    cubes: Mapping[str, RamanCube], marks: Sequence[Mark], colors: Sequence[str]
+) -> list[SpectrumRead]:
+    found = []
+    for mark in marks:
+        for (name, cube), color in zip(cubes.items(), colors, strict=False):
+            pixel = pixel_at(cube, (mark.y, mark.x))
+            if pixel is None:
+                continue
+            sigma = None if cube.uncertainty is None else cube.uncertainty[pixel]
+            curve = FigureCurve(
+                name, cube.wavenumber, cube.intensity[pixel], color, mark.label, sigma
+            )
+            found.append(SpectrumRead(curve, dwell_of(cube), intensity_unit(cube.metadata)))
+    return found
 
 
 # ---- heatmaps ---------------------------------------------------------------------------------------------------
@@ -336,72 +320,3 @@ def typeset(text: str) -> str:
     for digit in "0123456789":
         printed = printed.replace(f"{digit}-", f"{digit}–")
     return printed
-
-
-# ---- spectra ----------------------------------------------------------------------------------------------------
-
-
-def read_spectra(
-    cubes: Mapping[str, RamanCube],
-    marks: Sequence[Mark],
-    scaling: str = "auto",
-    bands: Sequence[tuple[float, float]] = (),
-    colors: Sequence[str] = CUBE_COLORS,
-) -> SpectraPanel | None:
-    """Return the spectra of all cubes at the marks that they cover, or None where none does.
-
-    Parameters
-    ----------
-    cubes
-        By the names to show.
-    marks
-        Places in the cubes' unit.
-    scaling
-        One of `SCALINGS`.
-    bands
-        (low, high), cm-1, to shade.
-    colors
-        One for each cube, again from the first where there are more.
-    """
-    how, unit = _resolve_scaling(list(cubes.values()), scaling)
-    curves = []
-    for mark in marks:
-        for i, (name, cube) in enumerate(cubes.items()):
-            pixel = pixel_at(cube, (mark.y, mark.x))
-            if pixel is None:
-                continue
-            intensity = cube.intensity[pixel]
-            sigma = None if cube.uncertainty is None else cube.uncertainty[pixel]
-            size = _size(intensity, cube, how)
-            curves.append(
-                FigureCurve(
-                    name, cube.wavenumber, intensity / size, colors[i % len(colors)], mark.label,
-                    None if sigma is None else sigma / size,
-                )
-            )  # fmt: skip
-    return SpectraPanel(tuple(curves), unit, tuple(bands)) if curves else None
-
-
-def _resolve_scaling(cubes: list[RamanCube], scaling: str) -> tuple[str, str]:
-    dwells = {dwell_of(cube) for cube in cubes}
-    units = {str(cube.metadata.get("intensity_unit") or "arb. units") for cube in cubes}
-    if scaling == "auto":
-        scaling = "as measured"
-        if len(dwells) > 1 or len(units) > 1:
-            scaling = "maximum = 1" if None in dwells or len(units) > 1 else "per second"
-    if scaling == "per second" and None in dwells:
-        raise ParameterError(
-            "Spectra per second need the dwell time of every cube; not all of them tell it."
-        )
-    unit = units.pop() if len(units) == 1 else "arb. units"
-    return scaling, {"per second": f"{unit}/s", "maximum = 1": "of maximum"}.get(scaling, unit)
-
-
-def _size(intensity: Any, cube: RamanCube, how: str) -> np.float32:
-    size = 1.0
-    if how == "per second":
-        size = dwell_of(cube) or 1.0
-    elif how == "maximum = 1":
-        largest = np.abs(intensity[np.isfinite(intensity)])
-        size = float(largest.max()) if largest.size and largest.max() > 0 else 1.0
-    return np.float32(size)

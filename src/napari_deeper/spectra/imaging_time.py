@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -103,10 +104,10 @@ def format_duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{left:02d}"
 
 
-def format_speed_up(factor: float) -> str:
+def format_speed_up(factor: float, times: str = "x") -> str:
     """Return a speed-up such as ``160x``; below 10 with one decimal where it has one."""
     text = f"{factor:.0f}" if factor >= 9.95 else f"{factor:.1f}".removesuffix(".0")
-    return f"{text}x"
+    return f"{text}{times}"
 
 
 def imaging_time_of(cube: RamanCube) -> ImagingTime | None:
@@ -126,6 +127,42 @@ def time_behind(n_y: int, n_x: int, zoom: float, dwell_s: Any) -> ImagingTime | 
         return None
     measured_y, measured_x = (max(1, round(n / zoom)) for n in (n_y, n_x))
     return ImagingTime(measured_y, measured_x, float(dwell_s))
+
+
+def describe_times(
+    cubes: Mapping[str, tuple[tuple[int, int], ImagingTime | None]], reference_dwell: float = 0.0
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the imaging time of each cube whose dwell time is known, with its speed-up, and what that means.
+
+    A speed-up is told only against a reference that can be named: the same pixels at the longest dwell
+    time among the cubes, or at the one given.
+
+    Parameters
+    ----------
+    cubes
+        By name: pixels along y and x, and how long the measurement took, or None.
+    reference_dwell
+        Dwell time to compare with, s; 0: the longest one.
+    """
+    known = {name: time for name, (_, time) in cubes.items() if time}
+    if not known:
+        return {}, ()
+    slowest = max(known, key=lambda name: known[name].dwell_s)
+    dwell = reference_dwell or known[slowest].dwell_s
+    texts: dict[str, str] = {}
+    faster = False
+    for name, time in known.items():
+        n_y, n_x = cubes[name][0]
+        factor = time.speed_up(imaging_time(n_y, n_x, dwell))
+        faster |= factor > 1.005
+        texts[name] = f"{time} ({format_speed_up(factor, '×')})" if factor > 1.005 else str(time)
+    notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
+    if faster:
+        whose = "" if reference_dwell else f", as in '{slowest}'"
+        notes.append(
+            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
+        )
+    return texts, tuple(notes)
 
 
 @dataclass(frozen=True)

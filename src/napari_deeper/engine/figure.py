@@ -22,6 +22,7 @@ from napari_deeper.engine.figure_parts import (
     about,
     dwell_of,
     shared_limits,
+    typeset,
 )
 from napari_deeper.engine.figure_sources import compose, judge
 from napari_deeper.engine.figure_spectra import SCALINGS, SpectrumRead, arrange_spectra
@@ -312,11 +313,3 @@ def map_of(
         f"{dwell:g} s" if dwell else "",
         about=about(cube) | {"shows": made.label, "notes": list(made.notes)},
     )
-
-
-def typeset(text: str) -> str:
-    """Return a text with its units as they are printed: cm⁻¹, and a dash between numbers."""
-    printed = text.replace("cm-1", "cm⁻¹")
-    for digit in "0123456789":
-        printed = printed.replace(f"{digit}-", f"{digit}–")
-    return printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from napari_deeper.plugin.layers import (
     channel_at_slider,
     cube_layers,
+    dwell_time,
     is_cube,
+    time_behind_layer,
     wavenumbers,
 )
+from napari_deeper.spectra.imaging_time import FROM_HOURS, format_speed_up, imaging_time
 
 if TYPE_CHECKING:
     import napari
@@ -61,6 +65,27 @@ def show_wavenumber(viewer: napari.Viewer, wavenumber: float) -> None:
     viewer.dims.set_point(viewer.dims.ndim - 3, position)
 
 
+def describe_time(layer: Layer, cubes: Sequence[Layer]) -> str:
+    """Return the imaging time of a cube layer, with its speed-up where another cube gives a reference.
+
+    Empty where the dwell time is not known. The speed-up is that over the same pixels at the longest
+    dwell time among the cubes.
+    """
+    time = time_behind_layer(layer)
+    if time is None:
+        return ""
+    unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
+    told = f"imaging time {time} {unit}" if time.seconds >= 0.5 else f"imaging time {time}"
+    slowest = max(cubes, key=lambda cube: dwell_time(cube) or 0.0)
+    dwell = dwell_time(slowest) or time.dwell_s
+    n_y, n_x = layer.data.shape[-2:]
+    factor = time.speed_up(imaging_time(n_y, n_x, dwell))
+    if factor < 1.05:
+        return told
+    whose = "" if slowest is layer else f" ({slowest.name})"
+    return f"{told}, {format_speed_up(factor)} faster than {n_y} x {n_x} at {dwell:g} s{whose}"
+
+
 class _Follower:
     """Keeps one viewer's text and scale bar in step; lives as long as its layer list."""
 
@@ -97,3 +122,6 @@ class _Follower:
         overlays.text.text = (
             f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
         )
+        time = describe_time(layer, cube_layers(viewer.layers))
+        if time:
+            overlays.text.text += f"\n{time}"

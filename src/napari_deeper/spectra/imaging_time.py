@@ -13,6 +13,7 @@ from napari_deeper.spectra.errors import ParameterError
 
 PUBLISHED_DWELL_S = 1.0  # the high-SNR measurement that the published speed-ups refer to
 SCALES = (1, 2, 3, 4)
+FROM_HOURS = 5999.5  # s, from which on durations are told with hours
 
 
 @dataclass(frozen=True)
@@ -339,5 +340,5 @@ def _row(time: ImagingTime, pixel_size_um: float) -> str:
     if pixel_size_um:
         field = f"{time.n_y * pixel_size_um:g} x {time.n_x * pixel_size_um:g} um"
         size = f", {pixel_size_um:g} um apart ({field})"
-    unit = "min:s" if time.seconds < 5999.5 else "h:min:s"
+    unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
     return f"{time}  ({unit}): {time.n_y} x {time.n_x} pixels at {time.dwell_s:g} s{size}"

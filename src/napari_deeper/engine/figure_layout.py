@@ -98,7 +98,11 @@ class Grid:
         self.n_columns = 1 + max(column for _, column in self.cells)
 
     def color_bars(self, maps: tuple[MapPanel, ...]) -> list[tuple[int, int, int, int]]:
-        """Return ``(column, first row, last row, map)`` of one bar for each group that shares one."""
+        """Return ``(column, first row, last row, map)`` of the bars: one for each group that shares one.
+
+        Where maps of another group stand between those of a group, each run of maps has its own, so that
+        one need not look for it.
+        """
         at = dict(zip(self.cells, maps, strict=True))
         found = []
         for group in dict.fromkeys(m.scale_group for m in maps if m.scale_group):
@@ -115,10 +119,19 @@ class Grid:
                         runs[-1] = (column, runs[-1][1], row)
                     else:
                         runs.append((column, row, row))
-            column, first, last = max(runs, key=lambda run: (run[2] - run[1], run[0]))
-            index = self.cells.index((first, column))
-            found.append((column, first, last, index))
+            together = self._stand_together([m.scale_group == group for m in maps])
+            drawn = [max(runs, key=lambda run: (run[2] - run[1], run[0]))] if together else runs
+            found += [(c, first, last, self.cells.index((first, c))) for c, first, last in drawn]
         return found
+
+    def _stand_together(self, members: list[bool]) -> bool:
+        """Tell whether no other map stands between these: in reading order, or down a column of a table."""
+        cells = sorted(
+            (cell[::-1] if self.is_table else cell, own)
+            for cell, own in zip(self.cells, members, strict=True)
+        )
+        own = [i for i, (_, mine) in enumerate(cells) if mine]
+        return own[-1] - own[0] + 1 == len(own)
 
 
 def lay_out(figure: Figure, style: FigureStyle, measure: Measure, notes: tuple[str, ...]) -> Layout:

@@ -68,22 +68,20 @@ def show_wavenumber(viewer: napari.Viewer, wavenumber: float) -> None:
 def describe_time(layer: Layer, cubes: Sequence[Layer]) -> str:
     """Return the imaging time of a cube layer, with its speed-up where another cube gives a reference.
 
-    Empty where the dwell time is not known. The speed-up is that over the same pixels at the longest
-    dwell time among the cubes.
+    Empty where the dwell time is not known. The speed-up is that over the same pixels, each measured
+    for the longest dwell time among the cubes, which is named.
     """
     time = time_behind_layer(layer)
     if time is None:
         return ""
     unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
     told = f"imaging time {time} {unit}" if time.seconds >= 0.5 else f"imaging time {time}"
-    slowest = max(cubes, key=lambda cube: dwell_time(cube) or 0.0)
-    dwell = dwell_time(slowest) or time.dwell_s
+    dwell = max(dwell_time(cube) or 0.0 for cube in (layer, *cubes))
     n_y, n_x = layer.data.shape[-2:]
     factor = time.speed_up(imaging_time(n_y, n_x, dwell))
-    if factor < 1.05:
-        return told
-    whose = "" if slowest is layer else f" ({slowest.name})"
-    return f"{told}, {format_speed_up(factor)} faster than {n_y} x {n_x} at {dwell:g} s{whose}"
+    return (
+        told if factor < 1.05 else f"{told}, {format_speed_up(factor)} faster than at {dwell:g} s"
+    )
 
 
 class _Follower:

@@ -59,14 +59,14 @@ def _of_cube(layer: Layer, viewer: napari.Viewer) -> LayerMap:
     channel = channel_at_slider(layer, viewer)
     column = f"{wavenumbers(layer)[channel]:.0f} cm⁻¹"
     image = np.asarray(layer.data[channel], dtype=np.float32)
-    made = any(_source_of(other) is layer for other in viewer.layers if other.visible)
+    made = any(source_of(other) is layer for other in viewer.layers if other.visible)
     panel = _place(layer, layer, image, column, f"Intensity ({_unit_of(layer)})")
     # what was made of a cube on purpose is shown in place of the channel that the slider is at
     return LayerMap(panel, wanted=not made, shares_contrast=True)
 
 
 def _of_values(layer: Layer) -> LayerMap:
-    source = _source_of(layer)
+    source = source_of(layer)
     image = np.asarray(layer.data, dtype=np.float32)
     unit = _unit_of(source)
     what = str(layer.metadata.get(SHOWS, ""))
@@ -93,7 +93,7 @@ def _of_colors(layer: Layer) -> LayerMap:
     image = np.array(colors[..., :3], dtype=np.float32) / np.float32(most)
     if colors.shape[-1] == 4:
         image[colors[..., 3] == 0] = np.nan
-    source = _source_of(layer)
+    source = source_of(layer)
     column = "Components" if source is not None else ""
     return LayerMap(_place(layer, source, image, column, "", colors=_key_of(layer)))
 
@@ -103,7 +103,7 @@ def _of_classes(layer: Layer) -> LayerMap:
     found = np.asarray(layer.colormap.map(labels), dtype=np.float32)
     image = found[..., :3].copy()
     image[found[..., 3] == 0] = np.nan
-    panel = _place(layer, _source_of(layer), image, "Classes", "", colors=_key_of(layer))
+    panel = _place(layer, source_of(layer), image, "Classes", "", colors=_key_of(layer))
     return LayerMap(panel)
 
 
@@ -152,12 +152,13 @@ def _length_unit(layer: Layer) -> str:
 def _colors_of(layer: Layer) -> Any:
     colormap = getattr(layer, "colormap", None)
     name = str(getattr(colormap, "name", ""))
-    if name in COLORMAPS or colormap is None or not hasattr(colormap, "colors"):
+    if name in COLORMAPS or type(layer).__name__ != "Image" or colormap is None:
         return name if name in COLORMAPS else "viridis"
     return np.asarray(colormap.map(np.linspace(0, 1, 256)), dtype=np.float64)
 
 
-def _source_of(layer: Layer) -> Any:
+def source_of(layer: Layer) -> Any:
+    """Return the cube layer that a layer was made of, or None."""
     for key in (SOURCE, HEATMAP, TRUST):
         source = layer.metadata.get(key)
         if source is not None and is_cube(source):

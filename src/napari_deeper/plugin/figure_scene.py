@@ -20,7 +20,7 @@ from napari_deeper.engine.figure_parts import (
 )
 from napari_deeper.engine.figure_spectra import SCALINGS, SpectrumRead, arrange_spectra
 from napari_deeper.engine.scores import Evaluation
-from napari_deeper.plugin.figure_layers import map_of_layer
+from napari_deeper.plugin.figure_layers import map_of_layer, source_of
 from napari_deeper.plugin.layers import (
     KEY,
     cube_layers,
@@ -101,7 +101,7 @@ class Scene:
     Parameters
     ----------
     panels
-        Maps of the visible layers, bottom first.
+        Maps of the visible layers, by the cubes that they were made of, bottom first.
     marks
         The pinned places.
     reads
@@ -124,8 +124,10 @@ class Scene:
 
 def collect(viewer: napari.Viewer) -> Scene:
     """Return what is on screen now; quick enough for the GUI thread, and free of layers and widgets."""
-    shown = [layer for layer in viewer.layers if layer.visible]
     cubes = cube_layers(viewer.layers)
+    shown = sorted(
+        (layer for layer in viewer.layers if layer.visible), key=lambda la: _rank(la, cubes)
+    )
     times, notes = describe_times(
         {la.name: (la.data.shape[-2:], time_behind_layer(la)) for la in cubes}
     )
@@ -197,6 +199,12 @@ def _bands_of(panel: MapPanel) -> list[tuple[float, float]]:
     ]
 
 
+def _rank(layer: Any, cubes: list[Any]) -> int:
+    """Return where the cube stands that a layer was made of; what is of no cube comes last."""
+    source = layer if layer in cubes else source_of(layer)
+    return cubes.index(source) if source in cubes else len(cubes)
+
+
 def _marks(viewer: napari.Viewer) -> tuple[Mark, ...]:
     for layer in viewer.layers:
         places = getattr(layer.metadata.get("marks_of"), "places", None)
@@ -209,7 +217,7 @@ def _read(layers: list[Any], marks: tuple[Mark, ...], cubes: list[Any]) -> tuple
     """Read the spectra at the marks, in the colors that the Spectra dock gives the cubes."""
     found = []
     for mark in marks:
-        for layer in reversed(layers):  # the topmost layer is the first that one looks at
+        for layer in layers:
             reading = read_at(layer, (mark.y, mark.x), 0.0)
             if reading is None:
                 continue

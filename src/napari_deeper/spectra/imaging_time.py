@@ -191,8 +191,9 @@ class PlanParams:
     pixel_size_um: Annotated[
         float,
         {
-            "label": "Pixel size (um)",
-            "tooltip": "Of the finished image, um; 0: not known",
+            "label": "Pixel size (µm)",
+            "tooltip": "Of the finished image, µm; 0: not known",
+            "step": 0.01,
             "min": 0.0,
             "max": 10_000.0,
         },
@@ -202,6 +203,7 @@ class PlanParams:
         {
             "label": "Dwell time (s)",
             "tooltip": "Time per spectrum of a good measurement, s",
+            "step": 0.001,
             "min": 0.0001,
             "max": 100_000.0,
         },
@@ -211,6 +213,7 @@ class PlanParams:
         {
             "label": "Fast dwell (s)",
             "tooltip": "Time per spectrum of the noisy measurement that will be denoised, s",
+            "step": 0.001,
             "min": 0.0001,
             "max": 100_000.0,
         },
@@ -228,6 +231,7 @@ class PlanParams:
         {
             "label": "Overhead per pixel (s)",
             "tooltip": "Readout and stage settling for each pixel, s",
+            "step": 0.001,
             "min": 0.0,
             "max": 1000.0,
         },
@@ -237,6 +241,7 @@ class PlanParams:
         {
             "label": "Overhead per line (s)",
             "tooltip": "Way back of the stage after each line, s",
+            "step": 0.01,
             "min": 0.0,
             "max": 1000.0,
         },

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication, QImage, QPixmap
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QGuiApplication, QImage, QMouseEvent, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
+    QDialog,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -48,10 +49,18 @@ class FigurePage:
     """The parts of the dock, laid out in it; calls `on_change` when the user changes an option."""
 
     def __init__(self, dock: QWidget, on_change: Callable[[], None]) -> None:
+        self._dock = dock
+        self._large: QDialog | None = None
+        self.large: Preview | None = None
         self.panels = PanelList()
         self.form: ParamsForm[ScreenParams] = ParamsForm(ScreenParams, _SHOWN, _MORE, on_change)
+        for name in ("spectra", "measures", *_SWITCHES):
+            # the label stands beside the box already
+            box: Any = self.form.field(name)
+            box.setText("")
         self.tables = QLabel()
         self.preview = Preview()
+        self.preview.clicked.connect(self.show_large)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setMinimumHeight(2 * self.message.fontMetrics().height())
@@ -157,6 +166,24 @@ class FigurePage:
     def show_image(self, image: QImage) -> None:
         """Show the preview."""
         self.preview.show_image(image)
+        if self.large is not None:
+            self.large.show_image(image)
+
+    def show_large(self) -> None:
+        """Open a window with the preview, which follows it."""
+        if self._large is None:
+            self._large = QDialog(self._dock)
+            self._large.setWindowTitle("Preview of the figure")
+            layout = QVBoxLayout(self._large)
+            layout.setContentsMargins(0, 0, 0, 0)
+            self.large = Preview()
+            self.large.setToolTip("")
+            layout.addWidget(self.large)
+            self._large.resize(1000, 700)
+        if self.preview.image is not None and self.large is not None:
+            self.large.show_image(self.preview.image)
+        self._large.show()
+        self._large.raise_()
 
     def copy_image(self) -> bool:
         """Put the preview on the clipboard, if there is one."""
@@ -168,10 +195,13 @@ class FigurePage:
 
 
 class Preview(QLabel):
-    """A picture as large as fits, on white as on paper, or a text."""
+    """A picture as large as fits, on white as on paper, or a text; `clicked` by the mouse."""
+
+    clicked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.setToolTip("Click to see it larger")
         self.image: QImage | None = None
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setWordWrap(True)
@@ -202,6 +232,12 @@ class Preview(QLabel):
         )
         shown.setDevicePixelRatio(ratio)
         self.setPixmap(shown)
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Tell of a click."""
+        super().mouseReleaseEvent(event)
+        if self.image is not None:
+            self.clicked.emit()
 
     def resizeEvent(self, event: Any) -> None:
         """Fit the picture anew."""

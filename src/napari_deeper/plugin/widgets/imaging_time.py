@@ -41,7 +41,8 @@ class ImagingTimeWidget(DockPage):
         restore(self.form, self._remembered.load())
         self.take = QPushButton("&Take from the current cube")
         self.take.setToolTip(
-            "Pixels, pixel size and dwell time, as far as the cube tells them (Alt+T)"
+            "Pixels, pixel size and dwell time, as far as the cube tells them; a dwell time shorter than the "
+            "full one is taken for the fast one (Alt+T)"
         )
         self.take.clicked.connect(self.take_from_cube)
         self.full, self.fast, self.gain, self.notes = (QLabel() for _ in range(4))
@@ -93,8 +94,11 @@ class ImagingTimeWidget(DockPage):
         found = dataclasses.replace(self.form.value(), n_y=int(n_y), n_x=int(n_x))
         if header.get("pixel_size"):
             found = dataclasses.replace(found, pixel_size_um=float(header["pixel_size"][1]))
-        if dwell_time(layer):
-            found = dataclasses.replace(found, dwell_s=float(dwell_time(layer) or 1.0))
+        seconds = dwell_time(layer)
+        if seconds is not None and seconds < found.dwell_s:
+            found = dataclasses.replace(found, fast_dwell_s=seconds)
+        elif seconds is not None:
+            found = dataclasses.replace(found, dwell_s=seconds)
         self.form.set_value(found)
         self.refresh()
 

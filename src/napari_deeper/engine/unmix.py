@@ -64,7 +64,7 @@ class UnmixParams:
     leave_out_spikes: Annotated[
         bool,
         {
-            "label": "Leave out cosmic rays",
+            "label": "Cosmic rays",
             "tooltip": (
                 "Do not take for an endmember a pixel that is one narrow line which hardly another pixel has"
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.processing.endmember_count import estimate_n_endmembers
 from napari_deeper.processing.endmember_search import SEARCHES, search
 from napari_deeper.processing.vca import PureSpectra
 from napari_deeper.spectra.cube import RamanCube
@@ -33,6 +34,10 @@ def find(
         What the user should know about the search, one sentence each.
     """
     notes: list[str] = []
+    if n == 0:
+        estimate = estimate_n_endmembers(spectra)
+        n = estimate.n
+        notes.append(f"Estimated: {n} component{'s' if n > 1 else ''}. {estimate.explanation}")
     kept = np.ones(len(spectra), dtype=bool)
     lines: list[float] = []
     found = search(spectra, n, method, seed)

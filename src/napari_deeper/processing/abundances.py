@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.active_set import solve
+from napari_deeper.processing.reduction import blocks
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]
@@ -71,10 +72,7 @@ def unmix(spectra: Spectra, endmembers: Spectra, solver: Solver = "nnls") -> NDA
     flat = spectra.reshape(-1, spectra.shape[-1])
     out = np.empty((len(flat), len(endmembers)), np.float32)
     for start in range(0, len(flat), _CHUNK):
-        part = flat[start : start + _CHUNK].astype(np.float64)
-        if not np.isfinite(part).all():
-            raise CubeError("The spectra hold NaN or infinity: leave those pixels out first.")
-        out[start : start + _CHUNK] = step(part)
+        out[start : start + _CHUNK] = step(flat[start : start + _CHUNK])
     return out.reshape(*spectra.shape[:-1], len(endmembers))
 
 
@@ -159,7 +157,7 @@ def _violation(spectra: Array, endmembers: Array, amounts: Array, solver: Solver
     return np.asarray(np.maximum(wrong, violated.max(axis=1)))
 
 
-def _step(endmembers: Array, solver: Solver) -> Callable[[Array], Array]:
+def _step(endmembers: Array, solver: Solver) -> Callable[[Spectra], Array]:
     """Return what takes (pixel, channel) to (pixel, endmember)."""
     if solver.startswith("pysptools"):
         return _by_pysptools(endmembers, solver)
@@ -172,13 +170,24 @@ def _step(endmembers: Array, solver: Solver) -> Callable[[Array], Array]:
     basis, corner = np.linalg.qr((endmembers / size[:, None]).T)
     if solver == "ucls":
         inverse = np.linalg.pinv(corner)
-        return lambda part: part @ basis @ inverse.T / size
+        return lambda part: _along(part, basis) @ inverse.T / size
     if solver == "fcls":
-        return lambda part: solve(part @ basis / size[0], corner, sum_to_one=True)
-    return lambda part: solve(part @ basis, corner) / size
+        return lambda part: solve(_along(part, basis) / size[0], corner, sum_to_one=True)
+    return lambda part: solve(_along(part, basis), corner) / size
 
 
-def _by_pysptools(endmembers: Array, solver: Solver) -> Callable[[Array], Array]:
+def _along(spectra: Spectra, basis: Array) -> Array:
+    """Return the (pixel, endmember) products with a basis, summed in float64.
+
+    In float32 they would be off by a millionth, which is as much as a solution may be.
+    """
+    out = np.concatenate([block.astype(np.float64) @ basis for block in blocks(spectra)])
+    # what is missing in one channel is missing in all products
+    _check_finite(out)
+    return out
+
+
+def _by_pysptools(endmembers: Array, solver: Solver) -> Callable[[Spectra], Array]:
     # imported here: it takes matplotlib with it
     from pysptools.abundance_maps import amaps
 
@@ -188,7 +197,17 @@ def _by_pysptools(endmembers: Array, solver: Solver) -> Callable[[Array], Array]
             "cvxopt`, or choose the solver 'fcls', which is exact and needs nothing."
         )
     name = solver.removeprefix("pysptools-").upper()
-    return lambda part: np.asarray(getattr(amaps, name)(part, endmembers))
+
+    def solve_part(part: Spectra) -> Array:
+        _check_finite(part)
+        return np.asarray(getattr(amaps, name)(part.astype(np.float64), endmembers))
+
+    return solve_part
+
+
+def _check_finite(spectra: Spectra) -> None:
+    if not np.isfinite(spectra).all():
+        raise CubeError("The spectra hold NaN or infinity: leave those pixels out first.")
 
 
 def _check(spectra: Spectra, endmembers: Spectra) -> None:

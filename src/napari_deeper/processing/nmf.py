@@ -77,20 +77,19 @@ def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
 
 def _factor(scores: Array, directions: Array, start: Array) -> Array:
     """Return the (endmember, channel) whose non-negative mixtures are next to the map."""
-    found = start + _TINY * start.max()
-    amounts = np.maximum(scores @ (directions.T @ found.T) @ np.linalg.pinv(found @ found.T), 0)
+    found: Array = start + _TINY * start.max()
+    # one row for each endmember or direction, so that each is read in one go
+    rows = np.ascontiguousarray(scores.T)
+    amounts = np.linalg.pinv(found @ found.T) @ (found @ directions) @ rows
+    np.maximum(amounts, 0, out=amounts)
     total = float(np.sum(scores**2))
     before = np.inf
     for _ in range(_MOST_ROUNDS):
-        _improve(amounts, scores @ (directions.T @ found.T), found @ found.T)
-        products = amounts.T @ amounts
-        reach = (amounts.T @ scores) @ directions.T
-        turned = np.ascontiguousarray(found.T)
-        _improve(turned, reach.T, products)
-        found = np.ascontiguousarray(turned.T)
-        left = (
-            total - 2 * float(np.sum(found * reach)) + float(np.sum(products * (found @ found.T)))
-        )
+        _improve(amounts, (found @ directions) @ rows, found @ found.T)
+        products, reach = amounts @ amounts.T, (amounts @ scores) @ directions.T
+        _improve(found, reach, products)
+        mixed = float(np.sum(products * (found @ found.T)))
+        left = total - 2 * float(np.sum(found * reach)) + mixed
         if before - left <= _SETTLED * abs(left):
             break
         before = left
@@ -98,11 +97,11 @@ def _factor(scores: Array, directions: Array, start: Array) -> Array:
 
 
 def _improve(factor: Array, reach: Array, products: Array) -> None:
-    """Set each column of a factor to the best one at zero or above, given the others."""
-    for j in range(factor.shape[1]):
+    """Set each row of a factor to the best one at zero or above, given the others."""
+    for j in range(len(factor)):
         if products[j, j] > 0:
-            change = (reach[:, j] - factor @ products[:, j]) / products[j, j]
-            factor[:, j] = np.maximum(factor[:, j] + change, 0)
+            change = (reach[j] - products[j] @ factor) / products[j, j]
+            np.maximum(factor[j] + change, 0, out=factor[j])
 
 
 def _brighten(scores: Array, directions: Array, found: Array) -> tuple[Array, NDArray[np.intp]]:

@@ -57,13 +57,14 @@ def _count_extremes(
 ) -> NDArray[np.intp]:
     """Return how often each pixel is the first or the last along a direction drawn at random."""
     n_pixels, n = coordinates.shape
-    about = coordinates - coordinates.mean(axis=0)
+    # one row for each direction, so that its extremes are found in one go
+    about = (coordinates - coordinates.mean(axis=0)).T
     counts = np.zeros(n_pixels, dtype=np.intp)
     for start in range(0, n_skewers, _BATCH):
-        skewers = rng.normal(size=(n, min(_BATCH, n_skewers - start)))
-        reach = about @ skewers
-        np.add.at(counts, reach.argmax(axis=0), 1)
-        np.add.at(counts, reach.argmin(axis=0), 1)
+        skewers = rng.normal(size=(min(_BATCH, n_skewers - start), n))
+        reach = skewers @ about
+        np.add.at(counts, reach.argmax(axis=1), 1)
+        np.add.at(counts, reach.argmin(axis=1), 1)
     return counts
 
 

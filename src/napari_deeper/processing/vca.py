@@ -54,7 +54,8 @@ def find_endmembers(
     """Find endmembers by repeated vertex component analysis, and keep the draw that explains most.
 
     One analysis depends on random directions. Of several, that whose non-negative mixtures leave the
-    least of the map over is kept, so that the outcome hardly depends on the seed.
+    least of the map over is kept, so that the outcome depends far less on the seed; of more
+    endmembers than stand out clearly, it still does.
 
     Parameters
     ----------

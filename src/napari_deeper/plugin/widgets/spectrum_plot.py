@@ -170,6 +170,10 @@ class SpectrumPlot(QWidget):
         """Move the band."""
         self._band.setRegion((low, high))
 
+    def hide_band(self) -> None:
+        """Show no band, where the plot is for reading only."""
+        self._band.setVisible(False)
+
     def set_theme(self, background: str, foreground: str) -> None:
         """Take the colors of napari's theme."""
         self._plot.setBackground(background)

@@ -94,6 +94,7 @@ class _Follower:
         viewer.canvas.overlays.text.position = "top_left"  # the scale bar is at the bottom right
         viewer.dims.events.current_step.connect(self._refresh)
         viewer.layers.selection.events.active.connect(self._refresh)
+        viewer.canvas.grid.events.enabled.connect(self._refresh)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         self._refresh()
@@ -117,9 +118,8 @@ class _Follower:
             return
         channel = channel_at_slider(layer, viewer)
         axis = wavenumbers(layer)
-        overlays.text.text = (
-            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
-        )
+        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
         time = describe_time(layer, cube_layers(viewer.layers))
-        if time:
-            overlays.text.text += f"\n{time}"
+        # side by side each cell has the name of its own
+        lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time]
+        overlays.text.text = "\n".join(line for line in lines if line)

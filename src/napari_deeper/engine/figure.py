@@ -283,6 +283,22 @@ def _heatmaps(
     return panels, failures
 
 
+_QUANTITIES = {
+    "mean": "Intensity",
+    "height": "Peak height",
+    "position": "Peak position",
+    "width": "Peak width, FWHM",
+}
+
+
+def name_heatmap(measure: str, label: str, unit: str) -> tuple[str, str]:
+    """Return what stands above a heatmap and beside its color bar, for its label and unit (none: a ratio)."""
+    column = typeset(label).removeprefix("mean ")
+    if not unit:
+        return column, "Ratio"
+    return column, f"{_QUANTITIES.get(measure, measure.capitalize())} ({typeset(unit)})"
+
+
 def map_of(
     made: Heatmap,
     cube: RamanCube,
@@ -292,14 +308,7 @@ def map_of(
     dwell: float | None,
 ) -> MapPanel:
     """Return the panel of a heatmap."""
-    unit = f" ({typeset(made.unit)})" if made.unit else ""
-    words = typeset(made.label)
-    what = words.split(" ")[0].capitalize() if made.unit else "Ratio"
-    if made.spec.measure == "mean" and made.unit:
-        what = "Intensity"
-    elif made.unit and "peak" in words:
-        what = words.split(" in ")[0].split(f" {made.spec.low:.0f}")[0].capitalize()
-    column = words.removeprefix("mean ")
+    column, quantity = name_heatmap(made.spec.measure, made.label, made.unit)
     return MapPanel(
         title,
         made.image,
@@ -307,7 +316,7 @@ def map_of(
         made.spacing,
         made.origin,
         made.length_unit,
-        f"{what}{unit}",
+        quantity,
         limits,
         colormap,
         f"{dwell:g} s" if dwell else "",

@@ -85,6 +85,8 @@ class Grid:
             and 2 <= len(columns) <= most
             and len(titles) > 1
             and len(places) == len(maps)
+            # a table of holes would tell less than rows of maps
+            and len(maps) >= 0.75 * len(titles) * len(columns)
         )
         if self.is_table:
             self.cells = [(titles.index(m.title), columns.index(m.column)) for m in maps]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.engine.figure import name_heatmap
 from napari_deeper.engine.figure_parts import COLORMAPS, MapPanel, typeset
+from napari_deeper.plugin.component_layers import CLASSES, DRAWN, RESIDUAL, SHOWS
+from napari_deeper.plugin.difference_maps import KEY as DIFFERENCE
 from napari_deeper.plugin.layers import (
     COMPONENT,
     ENDMEMBERS,
@@ -26,8 +30,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
-DIFFERENCE = "napari_deeper_difference"
-SHOWS = "shows"
+HEATMAP_SHOWS = "napari_deeper_shows"  # measure, label and unit of a heatmap, where it tells them
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,7 @@ def map_of_layer(layer: Layer, viewer: napari.Viewer) -> LayerMap | str:
     kind = type(layer).__name__
     if is_cube(layer):
         return _of_cube(layer, viewer)
-    if kind == "Labels" and layer.metadata.get(SHOWS) == "classes":
+    if kind == "Labels" and layer.metadata.get(SHOWS) == CLASSES:
         return _of_classes(layer)
     if kind != "Image":
         return ""
@@ -71,13 +74,19 @@ def _of_values(layer: Layer) -> LayerMap:
     unit = _unit_of(source)
     what = str(layer.metadata.get(SHOWS, ""))
     if source is not None and HEATMAP in layer.metadata:
-        column = typeset(_without_name(layer, source))
-        quantity = _heatmap_quantity(layer, unit)
-        return LayerMap(_place(layer, source, image, column, quantity), shares_contrast=True)
+        column, quantity = typeset(_without_name(layer, source)), f"Intensity ({unit})"
+        told = layer.metadata.get(HEATMAP_SHOWS)
+        if isinstance(told, dict):
+            column, quantity = name_heatmap(told["measure"], told["label"], told["unit"])
+        panel = _place(layer, source, image, column, quantity)
+        if quantity == "Ratio" or ("cm⁻¹)" in quantity and "·" not in quantity):
+            # what does not grow with the dwell time compares between all cubes
+            panel = dataclasses.replace(panel, contrast="")
+        return LayerMap(panel, shares_contrast=True)
     if source is not None and ENDMEMBERS in layer.metadata and COMPONENT in layer.metadata:
         name = layer.metadata[ENDMEMBERS].names[layer.metadata[COMPONENT]]
         return LayerMap(_place(layer, source, image, name, "Abundance"))
-    if what == "residual":
+    if what == RESIDUAL:
         return LayerMap(_place(layer, source, image, "Left over", f"Residual ({unit})"))
     if DIFFERENCE in layer.metadata:
         return LayerMap(_place(layer, None, image, "", "Difference (result − target)"))
@@ -111,7 +120,9 @@ def _key_of(layer: Layer) -> tuple[tuple[str, str], ...]:
     endmembers = layer.metadata.get(ENDMEMBERS)
     if endmembers is None:
         return ()
-    return tuple(zip(endmembers.names, endmembers.colors, strict=True))
+    # of a composite those left out are black, and so is what surrounds the sample
+    colors = layer.metadata.get(DRAWN, endmembers.colors)
+    return tuple(zip(endmembers.names, colors, strict=True))
 
 
 def _place(
@@ -170,10 +181,6 @@ def _without_name(layer: Layer, source: Layer) -> str:
     """Return the name of a layer less that of the cube it was made of."""
     name = str(layer.name).replace(f", {source.name}", "").removesuffix(f" · {source.name}")
     return name.strip(" ,")
-
-
-def _heatmap_quantity(layer: Layer, unit: str) -> str:
-    return f"Intensity ({unit})"
 
 
 def _unit_of(layer: Any) -> str:

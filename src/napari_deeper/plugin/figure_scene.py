@@ -238,6 +238,13 @@ def _intensity_unit(layer: Any) -> str:
     return str(layer.metadata[KEY].get("metadata", {}).get("intensity_unit") or "arb. units")
 
 
+def _unit_by_name(layers: Any, name: str) -> str:
+    """Return the intensity unit that the cube layer of this name tells; empty where there is none."""
+    cube = next((layer for layer in cube_layers(layers) if layer.name == name), None)
+    header = cube.metadata[KEY] if cube is not None else {}
+    return str(header.get("metadata", {}).get("intensity_unit") or "")
+
+
 def _tables(viewer: napari.Viewer) -> tuple[tuple[str, tuple[BarsPanel, ...]], ...]:
     """Return the tables of the open docks Evaluate and Compare, the latter last."""
     found = []
@@ -245,7 +252,9 @@ def _tables(viewer: napari.Viewer) -> tuple[tuple[str, tuple[BarsPanel, ...]], .
         evaluation = getattr(widget, "evaluation", None)
         comparison = getattr(widget, "found", None)
         if isinstance(evaluation, Evaluation):
-            found.append(("Evaluate", bars_of_evaluation(evaluation)))
+            unit = _unit_by_name(viewer.layers, evaluation.map)
+            found.append(("Evaluate", bars_of_evaluation(evaluation, unit)))
         if isinstance(comparison, CubeComparison) and comparison.target:
-            found.append(("Compare", bars_of_comparison(comparison)))
+            unit = _unit_by_name(viewer.layers, comparison.target)
+            found.append(("Compare", bars_of_comparison(comparison, unit)))
     return tuple(sorted(found, key=lambda table: table[0], reverse=True))

@@ -165,9 +165,11 @@ def make_figure(
     if not given:
         raise CubeError("There is no cube to draw. Give at least one.")
     shown = dict(given)
+    first = next(iter(given))
+    leading = first if target is None else _free_name(target.name, shown)
     if target is not None:
-        shown[_free_name(target.name, shown)] = target
-    marks = _mark(pins, next(iter(given.values())), shown)
+        shown[leading] = target
+    marks = _mark(pins, given[first], shown)
     times, notes = describe_times(
         {name: (cube.shape[:2], imaging_time_of(cube)) for name, cube in shown.items()},
         p.reference_dwell,
@@ -177,16 +179,15 @@ def make_figure(
     composites: dict[str, MapPanel] = {}
     endmembers = None
     if p.components:
-        source = target if target is not None else next(iter(given.values()))
         part = progress.part(0.1, 0.6)
-        composites, endmembers, composed = compose(shown, source, p.components, p.seed, part)
+        composites, endmembers, composed = compose(shown, leading, p.components, p.seed, part)
         said += composed
     maps = [m for name in shown for m in (heatmaps.get(name), composites.get(name)) if m]
     metrics: tuple[BarsPanel, ...] = ()
     remarks: tuple[str, ...] = ()
     if target is not None:
         part = progress.part(0.6, 0.9)
-        metrics, judged, remarks = judge(given, target, endmembers, p.seed, part)
+        metrics, judged, remarks = judge(given, leading, target, endmembers, p.seed, part)
         said += judged
     colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
     spectra = arrange_spectra(_read_spectra(shown, marks, colors), p.scaling, _bands(p))

@@ -296,12 +296,14 @@ class _Writer:
         widest = max(self.measure(name, SMALL) for name in names)
         most = 3 if self.style.width == "single" else 5
         label = min(widest + 2.0, self.page.width * 0.3)
-        rows = [figure.metrics[i : i + most] for i in range(0, len(figure.metrics), most)]
+        n = len(figure.metrics)
+        per_row = math.ceil(n / math.ceil(n / most))
+        rows = [figure.metrics[i : i + per_row] for i in range(0, n, per_row)]
         for row in rows:
             self.y += BLOCK_GAP if self.y > EDGE else 0.0
             height = BAR_HEIGHT * max(len(panel.bars) for panel in row)
-            room = self.page.width - 2 * EDGE - label - 3.0 * (len(row) - 1)
-            width = min(room / len(row), 50.0)
+            room = self.page.width - 2 * EDGE - label - 3.0 * (per_row - 1)
+            width = min(room / per_row, 50.0)
             if self.style.letters:
                 for i in range(len(row)):
                     x = EDGE if i == 0 else EDGE + label + i * (width + 3.0)

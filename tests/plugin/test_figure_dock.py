@@ -15,6 +15,7 @@ from napari_deeper.plugin.canvas import follow
 from napari_deeper.plugin.figure_scene import ScreenParams, collect, to_figure
 from napari_deeper.plugin.layers import COMPONENT, ENDMEMBERS, SOURCE, add_cube
 from napari_deeper.plugin.widgets.figure import FigureWidget
+from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 from napari_deeper.plugin.widgets.heatmap import Heatmaps
 from napari_deeper.plugin.widgets.markers import Markers
 
@@ -76,6 +77,18 @@ def test_a_heatmap_takes_the_place_of_its_cube_and_hidden_layers_are_left_out(vi
     panels = [p.panel for p in collect(viewer).panels[1:]]
     assert [p.imaging for p in panels] == ["00:06 (10×)", "01:03"]
     assert panels[0].colormap == "inferno"
+
+
+def test_a_heatmap_that_tells_what_it_measures_is_named_so(viewer):
+    fast = viewer.layers["fast"]
+    Heatmaps(viewer).update([fast], 1440, 1460)
+    layer = next(la for la in viewer.layers if la.metadata.get(HEATMAP) is fast)
+    told = {"measure": "position", "label": "peak position in 1440-1460 cm-1", "unit": "cm-1"}
+    layer.metadata["napari_deeper_shows"] = told
+    panel = next(p.panel for p in collect(viewer).panels if p.name == layer.name)
+    assert panel.column == "peak position in 1440–1460 cm⁻¹"
+    assert panel.quantity == "Peak position (cm⁻¹)"
+    assert panel.contrast == ""  # a position does not grow with the dwell time
 
 
 def test_components_composites_and_classes_are_known_by_their_cube(viewer):

@@ -64,6 +64,20 @@ class FigureParams(FigureStyle):
             "choices": MEASURES,
         },
     ] = "mean"
+    over: Annotated[
+        str,
+        {
+            "label": "Divided by",
+            "tooltip": "Band to divide by, written as the band; empty: no ratio",
+        },
+    ] = ""
+    baseline: Annotated[
+        bool,
+        {
+            "label": "Above a local baseline",
+            "tooltip": "Count the band from a straight line between its shoulders, as in the command heatmap",
+        },
+    ] = False
     components: Annotated[
         int,
         {
@@ -254,7 +268,7 @@ def _read_spectra(
 
 
 def _bands(p: FigureParams) -> tuple[tuple[float, float], ...]:
-    return (parse_band(p.band),) if p.band.strip() else ()
+    return tuple(parse_band(band) for band in (p.band, p.over) if band.strip())
 
 
 def _heatmaps(
@@ -266,15 +280,16 @@ def _heatmaps(
     failures: list[str] = []
     for name, cube in cubes.items():
         try:
-            made[name] = heatmap(cube, HeatmapParams(band=p.band, measure=p.measure))
+            wanted = HeatmapParams(band=p.band, measure=p.measure, over=p.over, baseline=p.baseline)
+            made[name] = heatmap(cube, wanted)
         except AxisError as error:
             failures.append(f"{name}: {error}")
     if not made:
         raise AxisError(failures[0])
     groups: dict[Any, list[str]] = {}
     for name in made:
-        # peak positions and widths do not depend on how long a pixel was measured
-        same = made[name].unit == "cm-1"
+        # positions, widths and ratios do not depend on how long a pixel was measured
+        same = made[name].unit in ("cm-1", "")
         groups.setdefault(None if same else dwell_of(cubes[name]), []).append(name)
     panels = {}
     for dwell, names in groups.items():

@@ -17,6 +17,7 @@ SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
 SMALLEST_MAP, NARROWEST = 18.0, 14.0
+MOST_LETTERS = 250  # more fit into no line
 # A map smaller than this has its imaging time and scale bar in two lines below it.
 ROOM_IN_MAP = (13.5, 9.0)
 SPECTRA_BESIDE, SMALLEST_BESIDE = 82.0, 24.0
@@ -335,9 +336,9 @@ def has_room(size: tuple[float, float]) -> bool:
 
 def fit(text: str, size: float, room: float, measure: Measure) -> str:
     """Return a text, cut with an ellipsis where it is wider than the room (mm)."""
-    if measure(text, size) <= room:
+    kept = text[:MOST_LETTERS]
+    if kept == text and measure(text, size) <= room:
         return text
-    kept = text
     while kept and measure(kept + "…", size) > room:
         kept = kept[:-1]
     return kept.rstrip(" ,") + "…"

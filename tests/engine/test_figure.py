@@ -385,6 +385,7 @@ def test_text_stays_text(tmp_path, figure):
     for text in ("Raman shift (cm⁻¹)", "Intensity (counts), 0.1 s", "00:06 (10×)", "PSNR ↑ (dB)"):
         assert re.search(rf"<text[^>]*>\s*{re.escape(text)}\s*</text>", svg), text
     assert "<dc:date>" not in svg
+    assert all(", sans-serif" in style for style in re.findall(r"font-family: [^;\"]+", svg))
     pdf = (tmp_path / "a.pdf").read_bytes()
     assert (
         b"/CIDFontType2" in pdf or b"/TrueType" in pdf

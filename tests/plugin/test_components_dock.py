@@ -270,6 +270,8 @@ def test_endmembers_are_saved_loaded_and_matched(found, qtbot, tmp_path):
         np.testing.assert_array_equal(layer.data, expected[..., i])
     dock.match(tmp_path / "mine.csv")
     assert "Compared with mine.csv" in dock.foot.message.text()
+    dock.save(tmp_path / "mine")  # the dialog could not ask about mine.csv
+    assert "already exists" in dock.failure
     dock.load(tmp_path / "absent.csv")
     assert "no file" in dock.failure
     assert texts(dock, NAME) == ["bulk", "fat"]
@@ -405,8 +407,18 @@ def test_it_opens_on_a_tab_beside_enhance_and_remembers(make_napari_viewer, qtbo
     viewer.window.remove_dock_widget(dock)
     QApplication.processEvents()
     _, again = viewer.window.add_plugin_dock_widget("napari-deeper", "Components")
-    assert again.form.value() == UnmixParams(n_endmembers=2, method="n-findr")
+    expected = UnmixParams(n_endmembers=2, method="n-findr")
+    assert again.form.value() == expected
     assert RESIDUAL in again.form.kinds()
+    # it goes on with the endmembers whose maps are there
+    assert texts(again, NAME) == ["Component 1", "Component 2"]
+    assert texts(again, SHARE) == ["-", "-"]
+    before = again.layers.of(viewer.layers[0], CLASSES)
+    again.recolor(0, "#00ff00")
+    wait(again, qtbot)
+    assert again.layers.of(viewer.layers[0], CLASSES) == before
+    np.testing.assert_allclose(before[0].get_color(1), [0, 1, 0, 1])
+    assert "-" not in texts(again, SHARE)
     # component maps are no cubes that a run could start from
     assert enhance_dock is not None
     assert [again.target.itemText(i) for i in range(again.target.count())] == ["cell"]

@@ -120,7 +120,7 @@ def _write_maps(result: Unmixed, path: Path) -> None:
         np.savez_compressed(
             stream,
             abundances=result.abundances,
-            classes=result.classes.astype(np.uint8),
+            classes=result.classes.astype(np.uint16),
             residual=result.residual,
             names=np.array(result.endmembers.names),
             colors=np.array(result.endmembers.colors),

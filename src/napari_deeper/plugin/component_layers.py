@@ -180,7 +180,7 @@ def _layers_of(
     return [
         _Wanted(RESIDUAL, 0, f"left over, {name}", unmixed.residual, (0.0, left[1])),
         _Wanted(
-            CLASSES, 0, f"classes, {name}", unmixed.classes.astype(np.uint8), colors=colors
+            CLASSES, 0, f"classes, {name}", unmixed.classes.astype(np.uint16), colors=colors
         ),
         *(
             _Wanted(

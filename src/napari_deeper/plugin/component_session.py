@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.references import Match
-from napari_deeper.engine.unmix import UnmixParams, unmix, unmix_with
+from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.plugin.component_layers import Result
 from napari_deeper.processing.endmember_edits import free_name
@@ -90,9 +92,9 @@ class Session:
         return self.results[0][1] if self.results else None
 
     def shares(self) -> list[float]:
-        """Return for each endmember which part of the target's pixels it rules."""
+        """Return for each endmember which part of the target's pixels it rules; NaN without a target."""
         if self.target is None:
-            return [0.0] * (len(self.endmembers) if self.endmembers is not None else 0)
+            return [math.nan] * (len(self.endmembers) if self.endmembers is not None else 0)
         return [float(share) for share in self.target.shares]
 
     def totals(self) -> NDArray[np.float64]:
@@ -100,6 +102,11 @@ class Session:
         if self.target is not None:
             return self.target.totals
         return np.zeros(len(self.endmembers) if self.endmembers is not None else 0)
+
+    def resume(self, endmembers: Endmembers) -> None:
+        """Begin with endmembers whose maps are there from before."""
+        self.endmembers = endmembers
+        self.drawn, self.matches = [True] * len(endmembers), [None] * len(endmembers)
 
     def take(self, results: list[Result]) -> None:
         """Take over results; what is known of endmembers that stay the same is kept."""

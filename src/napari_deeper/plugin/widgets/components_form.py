@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_deeper.engine.unmix import UnmixParams
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.plugin.component_layers import CLASSES, COMPONENTS, COMPOSITE, RESIDUAL
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.spectra.params import options, to_json
@@ -26,7 +26,7 @@ SHOWN = ["method", "solver"]
 ADVANCED = ["leave_out_spikes", "seed"]
 LAYERS = {
     COMPOSITE: ("&Composite", "One picture: the colors of the ticked components added up", True),
-    CLASSES: ("C&lasses", "Labels: the component with the largest abundance; 0 is missing", True),
+    CLASSES: ("Cl&asses", "Labels: the component with the largest abundance; 0 is missing", True),
     COMPONENTS: ("&Maps", "A layer for each component: its abundance, from black to its color", False),
     RESIDUAL: (
         "Left &over",
@@ -63,7 +63,7 @@ class ComponentsForm(QWidget):
         for kind, (_, tooltip, on) in LAYERS.items():
             self.layers[kind].setToolTip(tooltip)
             self.layers[kind].setChecked(on)
-        self.every = QCheckBox("&Every cube")
+        self.every = QCheckBox("Every cu&be")
         self.every.setToolTip(
             "Apply these endmembers to every other cube layer too; cubes of one dwell time share one\n"
             "contrast per component"

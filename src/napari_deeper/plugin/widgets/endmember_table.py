@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
@@ -73,7 +74,8 @@ class EndmemberTable(QTableWidget):
             self.setItem(i, DRAWN, _tick(drawn[i]))
             self.setItem(i, COLOR, _swatch(endmembers.colors[i]))
             self.setItem(i, NAME, QTableWidgetItem(endmembers.names[i]))
-            self.setItem(i, SHARE, _fixed(f"{100 * shares[i]:.1f}", right=True))
+            share = "-" if math.isnan(shares[i]) else f"{100 * shares[i]:.1f}"
+            self.setItem(i, SHARE, _fixed(share, right=True))
             match = matches[i]
             said = "" if match is None else _in_short(match)
             self.setItem(i, MATCH, _fixed(said, "" if match is None else str(match)))

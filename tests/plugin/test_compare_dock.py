@@ -225,6 +225,9 @@ def test_labels_painted_on_one_channel_are_regions_too(window, qtbot):
     dock.form.choose_regions(labels)
     run(dock, qtbot)
     assert {(s.region, s.n_pixels) for s in dock.found.spectra} == {("label 3", 9)}
+    labels.features = {"index": [0, 3], "component": ["none", "lipid"]}
+    run(dock, qtbot)
+    assert {s.region for s in dock.found.spectra} == {"lipid"}
     labels.data = np.zeros_like(painted)
     run(dock, qtbot)
     assert "every pixel is 0" in dock.failure
@@ -311,3 +314,35 @@ def test_settings_are_remembered(window, qtbot):
     _, again = viewer.window.add_plugin_dock_widget("napari-deeper", "Compare")
     params = again.form.params.value()
     assert (params.n_endmembers, params.match_scale, params.control) == (3, True, "")
+
+
+def test_side_by_side_shows_what_is_asked_for_and_goes_back(window, qtbot):
+    viewer, dock = window
+    before = [(layer.name, layer.visible) for layer in viewer.layers]
+    click(dock.page.side_by_side, qtbot)
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert shown == [
+        "small",
+        "cursor · small",
+        "noisy",
+        "cursor · noisy",
+        "smooth",
+        "cursor · smooth",
+    ]
+    dock.page.cells.setCurrentText("heatmaps")  # there are none
+    assert not dock.page.side_by_side.isChecked()
+    assert "make their maps first" in dock.foot.message.text()
+    assert [(layer.name, layer.visible) for layer in viewer.layers] == before
+    run(dock, qtbot)
+    click(dock.page.differences, qtbot)
+    dock.page.cells.setCurrentText("differences")
+    click(dock.page.side_by_side, qtbot)
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert shown == ["Δ noisy", "cursor · Δ noisy", "Δ smooth", "cursor · Δ smooth"]
+    viewer.canvas.grid.enabled = False  # by napari's own button
+    assert not dock.page.side_by_side.isChecked()
+    click(dock.page.side_by_side, qtbot)
+    viewer.window.remove_dock_widget(dock)
+    QApplication.processEvents()
+    assert not viewer.canvas.grid.enabled
+    assert [layer.name for layer in viewer.layers][:3] == ["small", "noisy", "smooth"]

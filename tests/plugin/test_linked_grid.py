@@ -79,6 +79,8 @@ def test_the_cursor_follows_the_pointer_and_the_markers(shown, qtbot):
         callback(viewer, SimpleNamespace(position=(700.0, 3.5, -1.5), modifiers=()))
     qtbot.waitUntil(lambda: crosses(viewer) == [[(5.0, 0.0), (3.5, -1.5)]] * 2)
     assert not markers.visible  # it has no cell of its own
+    markers.data = [(5.5, 0.5)]
+    qtbot.waitUntil(lambda: crosses(viewer) == [[(5.5, 0.5), (3.5, -1.5)]] * 2)
     grid.leave()
     assert markers.visible
     assert not any(KEY in layer.metadata for layer in viewer.layers)

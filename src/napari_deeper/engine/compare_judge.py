@@ -29,7 +29,12 @@ from napari_deeper.processing.abundances import unmix
 from napari_deeper.processing.bands import PRESETS, band_mean
 from napari_deeper.processing.classes import accuracy, balanced_accuracy, class_map
 from napari_deeper.processing.noise import sigma_per_pixel, snr_per_pixel
-from napari_deeper.processing.regions import RegionSpectrum, region_mask, region_spectrum
+from napari_deeper.processing.regions import (
+    RegionSpectrum,
+    notes_of,
+    region_mask,
+    region_spectrum,
+)
 from napari_deeper.processing.resample import covered, resample, same_axis
 from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
@@ -314,11 +319,10 @@ def spectra_of_regions(
                 problems.append(error)
                 continue
             found.append(spectrum)
-            notes += spectrum.notes
         if len(problems) == len(cubes):
             raise problems[0]
         notes += [f"{problem} It is left out there." for problem in problems]
-    return tuple(found), notes
+    return tuple(found), [*notes_of(found), *notes]
 
 
 def _renamed(cube: RamanCube, name: str) -> RamanCube:

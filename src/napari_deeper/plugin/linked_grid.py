@@ -136,10 +136,12 @@ class LinkedGrid:
     def places(self) -> list[Place]:
         """Return the pinned places, of which the markers of the Spectra dock tell."""
         found: list[Place] = []
-        for layer in self._viewer.layers:
-            if "marks_of" in layer.metadata:
-                found += [(float(y), float(x)) for y, x in np.asarray(layer.data)[:, -2:]]
+        for layer in self._markers():
+            found += [(float(y), float(x)) for y, x in np.asarray(layer.data)[:, -2:]]
         return found
+
+    def _markers(self) -> list[Any]:
+        return [layer for layer in self._viewer.layers if "marks_of" in layer.metadata]
 
     def _listen(self, *, connect: bool) -> None:
         viewer, events = self._viewer, self._viewer.layers.events
@@ -149,6 +151,8 @@ class LinkedGrid:
             (events.reordered, self._on_changed),
             (viewer.canvas.grid.events.enabled, self._on_grid),
         ]
+        for layer in self._markers():
+            pairs.append((layer.events.data, self._on_changed))
         for emitter, slot in pairs:
             (emitter.connect if connect else emitter.disconnect)(slot)
         callbacks = viewer.mouse_move_callbacks
@@ -241,8 +245,8 @@ class LinkedGrid:
 
     def _side(self) -> float:
         """Return the shorter side of the first layer, in world units."""
-        layer = self._shown[0]
-        return float(min(np.abs(layer.scale[-2:]) * np.asarray(layer.data.shape[-2:])))
+        low, high = np.asarray(self._shown[0].extent.world)
+        return float((high - low)[-2:].min()) or 1.0
 
     def _draw(self) -> None:
         if not self.on:

@@ -55,24 +55,41 @@ def _of_labels(layer: Labels, unit: str) -> tuple[Region, ...]:
     (dy, dx), (y, x) = layer.scale[-2:], layer.translate[-2:]
     try:
         return regions_of_labels(
-            flat, origin=(float(y), float(x)), spacing=(float(dy), float(dx)), unit=unit
-        )
+            flat, origin=(float(y), float(x)), spacing=(float(dy), float(dx)), unit=unit,
+            names=_label_names(layer),
+        )  # fmt: skip
     except CubeError as error:
         raise CubeError(f"'{layer.name}': {error}") from error
 
 
+def _label_names(layer: Labels) -> dict[int, str]:
+    """Return the names that a layer's features give its values, as those of a class map do."""
+    features = layer.features
+    column = next((name for name in ("component", "name") if name in features), None)
+    if column is None or "index" not in features:
+        return {}
+    pairs = zip(features["index"], features[column], strict=True)
+    return {int(value): str(name) for value, name in pairs if str(name).strip()}
+
+
+def shape_region(layer: Shapes, index: int, unit: str, name: str = "") -> Region | None:
+    """Return the region of one shape, or None where it has no area (a line, a path)."""
+    kind = str(layer.shape_type[index])
+    if kind in NO_AREA:
+        return None
+    corners = [layer.data_to_world(corner) for corner in np.asarray(layer.data[index])]
+    places = np.asarray(corners, dtype=np.float64)[:, -2:]
+    return region_of_shape(name or f"ROI {index + 1}", kind, places, unit)
+
+
 def _of_shapes(layer: Shapes, unit: str) -> tuple[Region, ...]:
-    names = _names(layer)
-    found = [
-        region_of_shape(names[i], str(kind), _corners(layer, i), unit)
-        for i, kind in enumerate(layer.shape_type)
-        if str(kind) not in NO_AREA
-    ]
+    drawn = (shape_region(layer, i, unit, name) for i, name in enumerate(_names(layer)))
+    found = tuple(region for region in drawn if region is not None)
     if not found:
         raise CubeError(
             f"'{layer.name}' holds no area. Draw a rectangle, an ellipse or a polygon on it."
         )
-    return tuple(found)
+    return found
 
 
 def _names(layer: Shapes) -> list[str]:
@@ -85,8 +102,3 @@ def _names(layer: Shapes) -> list[str]:
         named = name.strip() and name not in names
         names.append(name if named else f"ROI {i + 1}")
     return names
-
-
-def _corners(layer: Shapes, index: int) -> np.ndarray:
-    corners = [layer.data_to_world(corner) for corner in np.asarray(layer.data[index])]
-    return np.asarray(corners, dtype=np.float64)[:, -2:]

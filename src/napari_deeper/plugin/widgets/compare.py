@@ -15,6 +15,7 @@ from napari_deeper.engine.compare_report import write_comparison
 from napari_deeper.engine.compare_scores import CubeComparison, DifferenceMap
 from napari_deeper.engine.compare_tests import Outcome
 from napari_deeper.plugin.canvas import current_cube
+from napari_deeper.plugin.component_layers import CLASSES, COMPOSITE, SHOWS
 from napari_deeper.plugin.difference_maps import (
     difference_layers,
     shared_limit,
@@ -22,6 +23,7 @@ from napari_deeper.plugin.difference_maps import (
 )
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import (
+    SOURCE,
     channel_at_slider,
     cube_from_layer,
     shown_endmembers,
@@ -30,7 +32,14 @@ from napari_deeper.plugin.layers import (
 from napari_deeper.plugin.linked_grid import LinkedGrid
 from napari_deeper.plugin.regions import regions_from_layer
 from napari_deeper.plugin.widgets.compare_form import CompareForm
-from napari_deeper.plugin.widgets.compare_page import AT_SLIDER, CUBES, ComparePage
+from napari_deeper.plugin.widgets.compare_page import (
+    AT_SLIDER,
+    COMPOSITES,
+    CUBES,
+    DIFFERENCES,
+    HEATMAPS,
+    ComparePage,
+)
 from napari_deeper.plugin.widgets.compare_series import Series
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
@@ -134,7 +143,7 @@ class CompareWidget(DockPage):
         page.differences.setEnabled(has_target and not self._mapping.running)
         page.difference_of.setEnabled(has_target)
         self.results.keep_button.setEnabled(has_target)
-        page.side_by_side.setEnabled(self.grid.on or len(self._cells()) > 1)
+        page.side_by_side.setEnabled(self.grid.on or len(self.form.candidates()) > 0)
 
     def _changed(self, *_: object) -> None:
         self._refresh_timer.start()
@@ -275,20 +284,21 @@ class CompareWidget(DockPage):
         cubes = [*([target] if target is not None else []), *self.form.candidates()]
         if what == CUBES:
             return cubes
-        layers = self._viewer.layers
-        heatmaps = [la for cube in cubes for la in layers if la.metadata.get(HEATMAP) is cube]
-        return heatmaps if what == "heatmaps" else difference_layers(self._viewer)
+        if what == DIFFERENCES:
+            return difference_layers(self._viewer)
+        return [la for cube in cubes for la in self._viewer.layers if _shows(la, what, cube)]
 
     def _on_side_by_side(self, wanted: bool) -> None:
-        if not wanted:
+        cells = self._cells() if wanted else []
+        if len(cells) < 2:
             self.grid.leave()
+        if not wanted:
             return
-        cells = self._cells()
         if len(cells) < 2:
             self.page.set_side_by_side(False)
             self.foot.message.set_text(
-                "Two layers are needed side by side. Check more layers, or make their maps first: heatmaps "
-                "with the Spectra dock, differences here."
+                "Two layers are needed side by side. Check more layers, or make their maps first: heatmaps with "
+                "Spectra, composites with Components, differences here."
             )
             return
         self.grid.show(cells)
@@ -349,3 +359,11 @@ class CompareWidget(DockPage):
     def _set_theme(self, *_: object) -> None:
         theme = get_theme(self._viewer.theme)
         self.results.plot.set_theme(theme.background.as_hex(), theme.text.as_hex())
+
+
+def _shows(layer: Any, what: str, cube: Any) -> bool:
+    """Tell whether a layer is the heatmap, composite or class map of a cube layer."""
+    if what == HEATMAPS:
+        return layer.metadata.get(HEATMAP) is cube
+    kind = COMPOSITE if what == COMPOSITES else CLASSES
+    return layer.metadata.get(SOURCE) is cube and layer.metadata.get(SHOWS) == kind

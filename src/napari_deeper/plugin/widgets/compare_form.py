@@ -164,20 +164,12 @@ class CompareForm(QWidget):
         self.changed.emit()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings that are remembered, as JSON types."""
-        return {
-            "endmembers": self.source_box.currentText(),
-            "params": to_json(self.params.value()),
-        }
+        """Return the settings that are remembered, as JSON types: those that name no layer."""
+        return {"params": to_json(self.params.value()) | {"control": ""}}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Show what `to_json` returned; what this version does not know stays as it is."""
-        params = record.get("params")
-        if isinstance(params, dict):
-            # a control names a layer, which is of one session only
-            restore(self.params, params | {"control": ""})
-        if record.get("endmembers") in (OF_TARGET, AS_SHOWN):
-            self.source_box.setCurrentText(str(record["endmembers"]))
+        restore(self.params, record.get("params"))
 
 
 def _box(tooltip: str) -> QComboBox:

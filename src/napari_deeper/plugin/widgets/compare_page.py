@@ -20,6 +20,7 @@ from napari_deeper.processing.bands import PRESETS
 
 ALL_CHANNELS, AT_SLIDER = "all channels", "slider ± 10 cm-1"
 CUBES, HEATMAPS, DIFFERENCES = "cubes", "heatmaps", "differences"
+COMPOSITES, CLASS_MAPS = "composites", "class maps"
 
 
 class ComparePage:
@@ -64,9 +65,10 @@ class ComparePage:
         self.side_by_side.setCheckable(True)
         self.cells = QComboBox()
         self.cells.setToolTip(
-            "What is shown side by side: the cubes at the slider, their heatmaps, or differences"
+            "What is shown side by side: the cubes at the slider, or maps of them that are open: heatmaps (Spectra), "
+            "composites and class maps (Components), differences"
         )
-        self.cells.addItems([CUBES, HEATMAPS, DIFFERENCES])
+        self.cells.addItems([CUBES, HEATMAPS, COMPOSITES, CLASS_MAPS, DIFFERENCES])
         for box in (self.difference_of, self.cells):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
@@ -79,7 +81,6 @@ class ComparePage:
         column = QVBoxLayout(inner)
         column.setContentsMargins(6, 4, 6, 4)
         column.addWidget(form)
-        column.addWidget(self.fit)
         column.addStretch()
         scroll = QScrollArea()
         scroll.setWidget(inner)
@@ -97,6 +98,8 @@ class ComparePage:
         lower = QWidget()
         stack = QVBoxLayout(lower)
         stack.setContentsMargins(0, 0, 0, 0)
+        self.fit.setContentsMargins(8, 2, 8, 0)
+        stack.addWidget(self.fit)
         stack.addWidget(self.foot)
         stack.addWidget(self.results, stretch=1)
         stack.addLayout(buttons)

@@ -27,6 +27,8 @@ class PanelList(QListWidget):
         self.setToolTip(
             "Checked panels are in the figure. Drag to change their order, or Alt+Up and Alt+Down"
         )
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumHeight(70)
         self.setMaximumHeight(150)
         self._choices: dict[str, bool] = {}  # by key, where the user decided
@@ -89,9 +91,9 @@ class PanelList(QListWidget):
 
     def _fill(self, item: Any, panel: Shown, number: int) -> None:
         key, name, shown, wanted = panel
-        column = f": {shown.column}" if shown.column and shown.title == name else ""
-        item.setText(f"{name}{column}")
-        item.setToolTip(f"{shown.title}\n{shown.column or shown.quantity}".strip())
+        # the cube first: names of heatmaps begin alike, and the list is narrow
+        item.setText(f"{shown.title}: {shown.column}" if shown.column else name)
+        item.setToolTip(f"Layer {name}\n{shown.title}\n{shown.column or shown.quantity}".strip())
         item.setData(_ROLE, (key, number))
         checked = self._choices.get(key, wanted)
         item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)

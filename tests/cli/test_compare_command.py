@@ -88,6 +88,16 @@ def test_without_a_target(tmp_path, files):
     assert "## Bands" in (tmp_path / "report" / "report.md").read_text()
 
 
+def test_endmembers_of_a_file_take_the_place_of_a_search(tmp_path, files, small_cube):
+    rows = [f"{w},{np.exp(-(((w - 1004) / 14) ** 2))},{np.exp(-(((w - 1450) / 14) ** 2))}"
+            for w in small_cube.wavenumber]  # fmt: skip
+    (tmp_path / "pure.csv").write_text("cm-1,ring,lipid\n" + "\n".join(rows))
+    done = run(*files, "--use", tmp_path / "pure.csv", "--out", tmp_path / "report")
+    assert done.exit_code == 0, done.output
+    parts = rows_of(tmp_path / "report" / "components.csv")
+    assert [row["component"] for row in parts] == ["ring", "lipid"] * 2
+
+
 def test_files_of_one_name_stay_apart(tmp_path, files):
     (tmp_path / "other").mkdir()
     other = nd.write(nd.read(files[1]), tmp_path / "other" / "noisy.npz")

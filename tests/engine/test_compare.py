@@ -371,3 +371,19 @@ def test_inputs_are_not_changed(truth, noisy):
     nd.compare({"a": noisy}, truth, match_scale=True, interpolation="bilinear")
     for cube, old in zip((truth, noisy), before, strict=True):
         np.testing.assert_array_equal(cube.intensity, old)
+
+
+def test_a_measured_cell_and_every_second_pixel_of_it(thp1_path):
+    target = nd.read(thp1_path)
+    few = skip_sample(target, 2, 1)
+    low = nd.denoise(target, method="low-rank")
+    found = nd.compare({"few": few, "low": low}, target, n_endmembers=4, interpolation="bilinear")
+    assert {s.n_pixels for s in found.scores} == {1600}
+    # where a pixel was kept it lies on itself, to the rounding of places in um
+    np.testing.assert_allclose(found.differences[0].rms[1::2, 1::2], 0, atol=0.05)
+    assert found.differences[0].rms[::2, ::2].min() > 1
+    assert found.row("low").mse < found.row("few").mse
+    assert found.target_noise == pytest.approx(5.6, abs=0.5)
+    (note,) = [n for n in found.notes if "Made from the target itself" in n]
+    assert "'few'" in note
+    assert "'low'" in note

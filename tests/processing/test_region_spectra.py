@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_deeper as nd
-from napari_deeper.processing.regions import region_spectra, region_spectrum
+from napari_deeper.processing.regions import notes_of, region_spectra, region_spectrum
 from napari_deeper.spectra.errors import CubeError
 
 
@@ -23,7 +23,7 @@ def test_mean_and_sd_are_those_of_the_pixels_inside(small_cube):
     np.testing.assert_allclose(found.mean, np.mean(pixels, axis=0), rtol=1e-5)
     np.testing.assert_allclose(found.sd, np.std(pixels, axis=0, ddof=1), rtol=1e-4)
     assert (found.n_pixels, found.n_missing, found.outside) == (9, 0, 0.0)
-    assert found.notes == ()
+    assert notes_of([found]) == []
 
 
 def test_what_lies_outside_or_is_nan_is_left_out_and_said(small_cube):
@@ -33,8 +33,10 @@ def test_what_lies_outside_or_is_nan_is_left_out_and_said(small_cube):
     found = region_spectrum(cube, square("corner", 1.75, -3.25, 2))  # a quarter minus is inside
     assert (found.n_pixels, found.n_missing) == (3, 1)
     assert found.outside == pytest.approx(0.75, abs=0.01)
-    assert "75 % of region 'corner' lies outside" in found.notes[0]
-    assert "1 pixels of region 'corner'" in found.notes[1]
+    outside, missing = notes_of([found])
+    assert "'corner' lies partly outside, by up to 75 %" in outside
+    assert "'cube' (3)" in outside
+    assert "left out of region 'corner', of 'cube' (1)" in missing
 
 
 def test_a_region_beyond_the_cube_or_between_pixels_is_refused(small_cube):

@@ -16,6 +16,7 @@ from napari_deeper.engine.compare import compare
 from napari_deeper.engine.compare_report import check_comparison, write_comparison
 from napari_deeper.engine.compare_scores import CubeComparison
 from napari_deeper.engine.compare_settings import CompareParams
+from napari_deeper.io.endmembers import read_endmembers
 from napari_deeper.io.regions import read_regions
 from napari_deeper.spectra.cube import RamanCube
 
@@ -40,12 +41,21 @@ _Rois = Annotated[
         "napari), in um.",
     ),
 ]
+_Use = Annotated[
+    Path | None,
+    typer.Option(
+        "--use",
+        metavar="FILE",
+        help="Endmembers to use in place of a search on the target: a CSV with a column of cm-1, or an .npz.",
+    ),
+]
 
 COMPARE_FILES: dict[str, tuple[Any, Any]] = {
     "cubes": (_Cubes, inspect.Parameter.empty),
     "out": (_Out, inspect.Parameter.empty),
     "no_target": (_NoTarget, False),
     "rois": (_Rois, None),
+    "use": (_Use, None),
 }
 
 COMPARE_HELP = """Compare cubes with a target by their place on the sample.
@@ -75,8 +85,11 @@ def run_compare(values: dict[str, Any]) -> None:
     stems = [path.stem for path in paths[-len(cubes) :]]
     candidates = dict(zip(_different(stems, [target.name] if target else []), cubes, strict=True))
     regions = read_regions(values["rois"], target or cubes[0]) if values["rois"] else ()
+    use = read_endmembers(values["use"]) if values["use"] else None
     with progress_bar(values["quiet"]) as progress:
-        found = compare(candidates, target, params, regions=regions, progress=progress)
+        found = compare(
+            candidates, target, params, endmembers=use, regions=regions, progress=progress
+        )
     write_comparison(found, folder, overwrite=values["force"])
     if not values["quiet"]:
         typer.echo(_summary(found))

@@ -91,10 +91,11 @@ def compare(
     within = regions if p.within == "regions" else ()
     bilinear = p.interpolation == "bilinear"
     field = common_field(target, candidates, bilinear=bilinear, within=within)
+    progress.update(0.05, "Finding the components of the target")
     judge = Judge(field, p, endmembers, regions)
     for i, name in enumerate(candidates):
-        progress.update(0.1 + 0.7 * i / len(candidates), f"Comparing {name}")
-        judge.enter(name)
+        step = 0.7 / len(candidates)
+        judge.enter(name, progress.part(0.1 + i * step, 0.1 + (i + 1) * step))
     progress.update(0.8, "Reading regions and bands")
     found = judge.close(target)
     progress.update(1.0, "Compared")

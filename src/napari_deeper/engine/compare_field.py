@@ -56,6 +56,15 @@ class CommonField:
         """Return a candidate at the target's pixel centers and channels, (y, x, channel); may hold NaN."""
         return sample_like(self.candidates[name], self.target, bilinear=self.bilinear)
 
+    def sampled_uncertainty(self, name: str) -> Array | None:
+        """Return the uncertainty that a candidate states, sampled alike; None if none, or on other channels."""
+        cube = self.candidates[name]
+        if cube.uncertainty is None or not _same_channels(cube, self.target):
+            return None
+        first = int(np.abs(cube.wavenumber - self.target.wavenumber[0]).argmin())
+        taken = cube.uncertainty[..., first : first + self.target.shape[2]]
+        return _at_places(cube, taken, self.target, self.bilinear)
+
 
 def common_field(
     target: RamanCube,

@@ -24,18 +24,26 @@ from napari_deeper.engine.compare_scores import (
 )
 from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.compare_tests import Outcome, compare_over_regions
+from napari_deeper.engine.scores import within_sigma
 from napari_deeper.processing.abundances import unmix
 from napari_deeper.processing.bands import PRESETS, band_mean
 from napari_deeper.processing.classes import accuracy, balanced_accuracy, class_map
 from napari_deeper.processing.noise import sigma_per_pixel, snr_per_pixel
-from napari_deeper.processing.regions import RegionSpectrum, region_mask, region_spectrum
+from napari_deeper.processing.regions import (
+    RegionSpectrum,
+    notes_of,
+    region_mask,
+    region_spectrum,
+)
 from napari_deeper.processing.resample import covered, resample, same_axis
 from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import AxisError, CubeError, DeeperError
+from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.regions import Region
 
+_ENOUGH_PIXELS = 8192
 # A class of fewer pixels is decided by single ones.
 FEW_PIXELS = 5
 
@@ -71,9 +79,10 @@ class Judge:
         self._target, self._counted = field.target.intensity, field.counted
         truth = self._target[self._counted]
         self._span = float(truth.max())
-        self._own = 0.0
+        self._own_each = np.zeros(len(truth))
         if not params.noiseless:
-            self._own = float(np.mean(np.square(sigma_per_pixel(truth), dtype=np.float64)))
+            self._own_each = np.square(sigma_per_pixel(truth), dtype=np.float64)
+        self._own = float(self._own_each.mean())
         self._notes = [*field.notes]
         self._endmembers = self._find_endmembers(endmembers)
         self._abundances = self._unmixed(truth)
@@ -84,21 +93,25 @@ class Judge:
         self._by_region: list[RegionScores] = []
         self._differences: list[DifferenceMap] = []
 
-    def enter(self, name: str) -> None:
-        """Score a candidate."""
+    def enter(self, name: str, progress: Progress) -> None:
+        """Score a candidate, asking between the steps whether to stop."""
+        progress.update(0.0, f"Comparing {name}")
         result = self._field.sampled(name)
         level = level_of(result, self._field)
         if self._p.match_scale:
             result = matched(name, result, self._field)
+        progress.update(0.2, f"Comparing {name}: errors")
         maps = error_maps(result, self._target, self._counted, self._span)
         figures = maps.over(self._counted)
         spectra = result[self._counted]
+        progress.update(0.7, f"Comparing {name}: components")
         hits, balanced = self._enter_components(name, spectra)
         noise, snr = roughness(spectra)
         self._scores.append(
             CandidateScores(
                 name, int(self._counted.sum()), level, excess_mse=figures["mse"] - self._own,
-                accuracy=hits, balanced_accuracy=balanced, noise=noise, snr=snr, **figures,
+                accuracy=hits, balanced_accuracy=balanced, within_sigma=self._within_sigma(name, spectra, level),
+                noise=noise, snr=snr, **figures,
             )
         )  # fmt: skip
         self._by_region += [
@@ -130,6 +143,15 @@ class Judge:
             tuple(dict.fromkeys([*self._notes, *outcome.notes])), self._field.target.wavenumber,
             self._span, noise, self._endmembers,
         )  # fmt: skip
+
+    def _within_sigma(self, name: str, spectra: Array, level: float) -> float:
+        """Return how well the candidate knows its own errors, where it says so on these channels."""
+        stated = self._field.sampled_uncertainty(name)
+        if stated is None:
+            return UNKNOWN
+        sigma = stated[self._counted] / (level if self._p.match_scale else 1.0)
+        truth = self._target[self._counted]
+        return within_sigma(spectra, sigma, truth, self._own_each)
 
     def _find_endmembers(self, given: Endmembers | None) -> Endmembers | None:
         axis = self._field.target.wavenumber
@@ -237,17 +259,22 @@ def make_difference(
     """Return candidate less target for a candidate sampled like the target, over these channels or all."""
     taken = channels or slice(None)
     axis = field.target.wavenumber[taken]
-    apart = result[..., taken].astype(np.float64) - field.target.intensity[..., taken]
-    apart[~field.counted] = np.nan
+    apart = result[..., taken] - field.target.intensity[..., taken]
+    mean = apart.mean(axis=2, dtype=np.float64).astype(np.float32)
+    rms = np.sqrt(np.einsum("yxc,yxc->yx", apart, apart) / axis.size).astype(np.float32)
+    mean[~field.counted] = rms[~field.counted] = np.nan
     return DifferenceMap(
-        name, apart.mean(axis=2).astype(np.float32),
-        np.sqrt(np.mean(np.square(apart), axis=2)).astype(np.float32), field.target.origin,
+        name, mean, rms, field.target.origin,
         field.target.spacing, field.target.length_unit, describe(axis),
     )  # fmt: skip
 
 
 def roughness(spectra: Array) -> tuple[float, float]:
-    """Return the noise and the signal-to-noise ratio that (pixel, channel) spectra show by themselves."""
+    """Return the noise and the signal-to-noise ratio that (pixel, channel) spectra show by themselves.
+
+    Of a large map, evenly spread pixels tell.
+    """
+    spectra = spectra[:: max(1, len(spectra) // _ENOUGH_PIXELS)]
     noise = float(np.sqrt(np.mean(np.square(sigma_per_pixel(spectra), dtype=np.float64))))
     return noise, float(np.median(snr_per_pixel(spectra)))
 
@@ -292,11 +319,10 @@ def spectra_of_regions(
                 problems.append(error)
                 continue
             found.append(spectrum)
-            notes += spectrum.notes
         if len(problems) == len(cubes):
             raise problems[0]
         notes += [f"{problem} It is left out there." for problem in problems]
-    return tuple(found), notes
+    return tuple(found), [*notes_of(found), *notes]
 
 
 def _renamed(cube: RamanCube, name: str) -> RamanCube:

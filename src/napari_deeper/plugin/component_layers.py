@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # What a layer made here shows, under this key of its metadata.
 SHOWS = "shows"
+DRAWN = "napari_deeper_colors"  # of a composite: the color that each component is drawn in, black for none
 RESIDUAL, CLASSES, COMPONENTS, COMPOSITE = "residual", "classes", "components", "composite"
 KINDS = (RESIDUAL, CLASSES, COMPONENTS, COMPOSITE)  # the last lies on top
 Result = tuple["Image", Unmixed]
@@ -109,6 +110,8 @@ class ComponentLayers:
         layer.data = wanted.data
         layer.name = wanted.name
         layer.metadata[ENDMEMBERS] = unmixed.endmembers
+        if wanted.kind == COMPOSITE:
+            layer.metadata[DRAWN] = wanted.colors
         if wanted.kind == CLASSES:
             layer.colormap = _label_colors(wanted.colors)
             layer.features = _label_names(unmixed)
@@ -192,7 +195,7 @@ def _layers_of(
             )
             for i in range(len(endmembers))
         ),
-        _Wanted(COMPOSITE, 0, f"components, {name}", picture),
+        _Wanted(COMPOSITE, 0, f"components, {name}", picture, colors=shown),
     ]  # fmt: skip
 
 
@@ -200,6 +203,8 @@ def _placed(source: Image, unmixed: Unmixed, wanted: _Wanted) -> dict[str, Any]:
     metadata = {SOURCE: source, ENDMEMBERS: unmixed.endmembers, SHOWS: wanted.kind}
     if wanted.kind == COMPONENTS:
         metadata[COMPONENT] = wanted.index
+    if wanted.kind == COMPOSITE:
+        metadata[DRAWN] = wanted.colors
     return {
         "name": wanted.name,
         "scale": source.scale[-2:],

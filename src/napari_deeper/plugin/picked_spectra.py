@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
-from skimage.measure import points_in_poly
 
 from napari_deeper.plugin.layers import spectrum_at
+from napari_deeper.plugin.regions import shape_region
 from napari_deeper.spectra.errors import CubeError
 
 Place = tuple[float, float]
-_NO_AREA = ("line", "path")
-_ELLIPSE_CORNERS = 96
 
 
 def pinned_place(viewer: Any) -> Place:
@@ -79,14 +77,18 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
         If no measured pixel lies inside.
     """
     chosen = sorted(shapes.selected_data) or range(len(shapes.data))
-    n_yx = layer.data.shape[-2:]
-    scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
-    centers = np.argwhere(np.ones(n_yx, dtype=bool)) * scale + translate
-    inside = np.zeros(len(centers), dtype=bool)
+    y, x = (
+        start + step * np.arange(n)
+        for start, step, n in zip(
+            layer.translate[-2:], layer.scale[-2:], layer.data.shape[-2:], strict=True
+        )
+    )
+    inside = np.zeros((y.size, x.size), dtype=bool)
     for i in chosen:
-        if shapes.shape_type[i] not in _NO_AREA:
-            inside |= points_in_poly(centers, _outline(shapes, i))  # type: ignore[no-untyped-call]
-    spectra = layer.data.reshape(layer.data.shape[0], -1)[:, inside]
+        region = shape_region(shapes, i, "um")
+        if region is not None:
+            inside |= region.contains(y[:, None], x[None, :])
+    spectra = layer.data.reshape(layer.data.shape[0], -1)[:, inside.ravel()]
     spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
     if not spectra.shape[1]:
         raise CubeError(
@@ -95,15 +97,3 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
         )
     mean = np.asarray(spectra.mean(axis=1, dtype=np.float64), dtype=np.float32)
     return mean, int(spectra.shape[1])
-
-
-def _outline(shapes: Any, index: int) -> NDArray[np.float64]:
-    """Return the corners (corner, 2) of a shape in world units."""
-    corners = np.asarray(shapes.data[index], dtype=np.float64)[:, -2:]
-    scale, translate = np.asarray(shapes.scale[-2:]), np.asarray(shapes.translate[-2:])
-    corners = np.asarray(corners * scale + translate)
-    if shapes.shape_type[index] != "ellipse" or len(corners) != 4:
-        return corners
-    across, along = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    turn = np.linspace(0, 2 * np.pi, _ELLIPSE_CORNERS, endpoint=False)[:, None]
-    return np.asarray(corners.mean(axis=0) + np.cos(turn) * across + np.sin(turn) * along)

@@ -49,21 +49,27 @@ class RegionSpectrum:
     n_missing: int
     outside: float
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to know of it, in sentences."""
-        told = []
-        if self.outside > 0:
-            told.append(
-                f"{max(1, round(100 * self.outside))} % of region '{self.region}' lies outside "
-                f"'{self.cube}': only its {self.n_pixels} pixels inside count."
+
+def notes_of(spectra: Sequence[RegionSpectrum]) -> list[str]:
+    """Return what was left out of the spectra of regions, in sentences: a region's cubes together."""
+    notes = []
+    for region in dict.fromkeys(s.region for s in spectra):
+        own = [s for s in spectra if s.region == region]
+        cut = [s for s in own if s.outside > 0]
+        if cut:
+            most = max(1, round(100 * max(s.outside for s in cut)))
+            names = ", ".join(f"'{s.cube}' ({s.n_pixels})" for s in cut)
+            notes.append(
+                f"Region '{region}' lies partly outside, by up to {most} % of its area: only the pixels "
+                f"inside count, of {names}."
             )
-        if self.n_missing:
-            told.append(
-                f"{self.n_missing} pixels of region '{self.region}' in '{self.cube}' hold NaN or "
-                "infinity and are left out."
+        missing = [s for s in own if s.n_missing]
+        if missing:
+            names = ", ".join(f"'{s.cube}' ({s.n_missing})" for s in missing)
+            notes.append(
+                f"Pixels with NaN or infinity are left out of region '{region}', of {names}."
             )
-        return tuple(told)
+    return notes
 
 
 def pixel_places(cube: RamanCube) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

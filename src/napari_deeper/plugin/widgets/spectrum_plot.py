@@ -61,14 +61,22 @@ class SpectrumPlot(QWidget):
     Parameters
     ----------
     shade_name
-        What the legend calls the shade about a curve.
+        What the legend calls the shade about a curve; empty where it is told elsewhere.
     band
         Whether there is a band to drag.
+    legend
+        In place of the usual one.
     """
 
     band_changed = Signal(float, float)
 
-    def __init__(self, shade_name: str = SHADE_NAME, *, band: bool = True) -> None:
+    def __init__(
+        self,
+        shade_name: str = SHADE_NAME,
+        *,
+        band: bool = True,
+        legend: CurveLegend | None = None,
+    ) -> None:
         super().__init__()
         self._shade_name = shade_name
         self._plot = pg.PlotWidget(enableMenu=False)
@@ -79,7 +87,7 @@ class SpectrumPlot(QWidget):
         item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
-        self.legend = CurveLegend()
+        self.legend = legend or CurveLegend()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
         self._shades: list[Shade] = []
@@ -113,7 +121,7 @@ class SpectrumPlot(QWidget):
             line.setPen(pg.mkPen(curve.color, width=1, style=style))
             entries.append(Entry(curve.name, curve.color, style))
         self._set_shades(curves)
-        if any(shade.isVisible() for shade in self._shades):
+        if self._shade_name and any(shade.isVisible() for shade in self._shades):
             entries.insert(0, Entry(self._shade_name, self._foreground, None))
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
-    from napari_deeper.engine.unmix import UnmixParams, abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix import abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.io.read import read
     from napari_deeper.io.regions import read_regions
@@ -55,7 +56,7 @@ _HOME = {
     "Region": "spectra.regions",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
-    "UnmixParams": "engine.unmix",
+    "UnmixParams": "engine.unmix_settings",
     "Unmixed": "engine.unmixed",
     "abundances": "engine.unmix",
     "compare": "engine.compare",

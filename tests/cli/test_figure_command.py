@@ -61,6 +61,29 @@ def test_what_cannot_be_is_said_and_nothing_written(tmp_path, paths, arguments, 
     assert not (tmp_path / "a.svg").exists()
 
 
+def test_rows_are_called_by_their_files(tmp_path, small_cube):
+    cube = nd.write(small_cube, tmp_path / "noisy.npz")
+    nd.write(nd.denoise(small_cube, method="low-rank"), tmp_path / "clean.npz")
+    done = figure(
+        cube,
+        tmp_path / "clean.npz",
+        "--target",
+        cube,
+        "--components",
+        2,
+        "--out",
+        tmp_path / "a.svg",
+    )
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    for name in (">noisy<", ">clean<", ">noisy (2)<"):
+        assert name in "".join(text.split("\n")), name
+    assert "Compared with 'noisy (2)'" in done.stdout
+    twice = figure(cube, cube, "--out", tmp_path / "b.svg")
+    assert twice.exit_code == 2
+    assert "given twice" in " ".join(twice.output.replace("│", " ").split())
+
+
 def test_an_existing_figure_is_kept(tmp_path, paths):
     (tmp_path / "a.png").write_text("mine")
     done = figure(paths["fast"], "--out", tmp_path / "a.png")

@@ -264,6 +264,15 @@ def test_cubes_of_one_dwell_time_share_their_contrast(fast, slow):
     assert maps[0].scale_group == maps[1].scale_group != maps[2].scale_group
 
 
+def test_ratios_compare_between_all_dwell_times(fast, slow):
+    figure = nd.make_figure([fast, slow], band="1450", over="1004", pins=[(1, 1)])
+    one, other = figure.maps
+    assert one.quantity == "Ratio"
+    assert one.scale_group == other.scale_group
+    np.testing.assert_array_equal(one.image, nd.heatmap(fast, band="1450", over="1004").image)
+    assert figure.spectra.bands == ((1440, 1460), (996, 1012))
+
+
 def test_a_result_is_marked_at_the_same_place_in_um(fast):
     fine = nd.super_resolve(fast, scale=2, method="bilinear")
     figure = nd.make_figure({"measured": fast, "fine": fine}, pins=[(4, 3)])
@@ -376,6 +385,7 @@ def test_text_stays_text(tmp_path, figure):
     for text in ("Raman shift (cm⁻¹)", "Intensity (counts), 0.1 s", "00:06 (10×)", "PSNR ↑ (dB)"):
         assert re.search(rf"<text[^>]*>\s*{re.escape(text)}\s*</text>", svg), text
     assert "<dc:date>" not in svg
+    assert all(", sans-serif" in style for style in re.findall(r"font-family: [^;\"]+", svg))
     pdf = (tmp_path / "a.pdf").read_bytes()
     assert (
         b"/CIDFontType2" in pdf or b"/TrueType" in pdf

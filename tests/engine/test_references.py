@@ -25,7 +25,7 @@ def test_every_band_table_is_most_like_itself_on_any_background():
 
 
 def test_a_mixture_is_like_its_largest_part_and_the_runner_up_is_told():
-    mixed = 0.8 * spectrum(COMPONENTS["lipid"], AXIS) + 0.4 * spectrum(COMPONENTS["protein"], AXIS)
+    mixed = 0.9 * spectrum(COMPONENTS["lipid"], AXIS) + 0.2 * spectrum(COMPONENTS["protein"], AXIS)
     pair = Endmembers(
         [spectrum(COMPONENTS[name], AXIS[::2]) for name in ("protein", "lipid")],
         AXIS[::2],
@@ -35,6 +35,23 @@ def test_a_mixture_is_like_its_largest_part_and_the_runner_up_is_told():
     assert (match.endmember, match.reference, match.runner_up) == ("spot", "lipid", "protein")
     assert match.good and match.score > match.runner_up_score
     assert str(match).startswith("lipid 0.")
+    assert match.label == "lipid"
+
+
+def test_two_large_parts_are_both_told():
+    half = spectrum(COMPONENTS["protein"], AXIS) + spectrum(COMPONENTS["nucleic acid"], AXIS)
+    library = Endmembers(
+        [spectrum(COMPONENTS[n], AXIS) for n in ("protein", "nucleic acid", "lipid", "glycogen")],
+        AXIS,
+        ("protein", "nucleic acid", "lipid", "glycogen"),
+    )
+    match = match_references(Endmembers(half[None], AXIS), library)[0]
+    assert {match.reference, match.beside} == {"protein", "nucleic acid"}
+    assert match.mixed and match.good
+    assert match.fit > 0.99
+    assert " + " in match.label and " with " in str(match)
+    pure = match_references(library, library)
+    assert not any(m.mixed for m in pure)
 
 
 def test_noise_is_like_nothing():
@@ -45,6 +62,7 @@ def test_noise_is_like_nothing():
     one = Endmembers(spectrum(COMPONENTS["lipid"], AXIS)[None], AXIS, ("lipid",))
     alone = match_references(Endmembers(noise, AXIS), one)[0]
     assert (alone.runner_up, alone.runner_up_score) == ("", 0.0)
+    assert (alone.beside, alone.beside_score) == ("", 0.0)
 
 
 def test_axes_without_enough_in_common_are_refused():

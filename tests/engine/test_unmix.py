@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import nnls
 
 import napari_deeper as nd
-from napari_deeper.engine.unmix_search import METHODS
+from napari_deeper.engine.unmix_settings import METHODS
 from napari_deeper.engine.unmixed import classes_of
 from napari_deeper.simulate.bands import spectrum
 from napari_deeper.simulate.components import COMPONENTS
@@ -204,6 +204,13 @@ def test_every_solver_and_search_gives_maps():
         assert found.abundances.shape == (12, 10, 3)
         assert method in found.endmembers.source
         assert found.relative_residual < 0.1, method
+
+
+def test_the_number_is_estimated_and_the_estimate_explained():
+    found = nd.unmix(mixed_cube(noise=1.0, shape=(20, 20)), n_endmembers="estimate")
+    assert len(found.endmembers) == 3
+    assert found.notes[0].startswith("Estimated: 3 components. ")
+    assert found.header["provenance"][-1]["params"]["n_endmembers"] == 3
 
 
 def test_the_backdrop_is_the_dim_component_of_most_pixels():

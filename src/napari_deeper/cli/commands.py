@@ -42,7 +42,7 @@ from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
-from napari_deeper.engine.unmix import UnmixParams
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.write import check_output, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,7 +43,11 @@ _Pins = Annotated[
 ]  # fmt: skip
 _Names = Annotated[
     list[str] | None,
-    typer.Option("--name", metavar="TEXT", help="Name of a row; once per cube, in their order."),
+    typer.Option(
+        "--name",
+        metavar="TEXT",
+        help="Name of a row, once per cube (else: the name of its file).",
+    ),
 ]
 _Data = Annotated[
     bool,
@@ -84,6 +89,9 @@ def run_figure(values: dict[str, Any]) -> None:
     check_figure_output(values["out"], **where)
     cubes = _read_all(values)
     target = _read(values["target"], values) if values["target"] else None
+    if target is not None:
+        name = {**target.metadata, "name": values["target"].stem}
+        target = dataclasses.replace(target, metadata=name)
     with progress_bar(values["quiet"]) as progress:
         figure = make_figure(cubes, params, target=target, pins=pins, progress=progress)
     written = write_figure(figure, values["out"], params, **where)
@@ -93,14 +101,19 @@ def run_figure(values: dict[str, Any]) -> None:
             typer.echo(f"- {note}")
 
 
-def _read_all(values: dict[str, Any]) -> Any:
+def _read_all(values: dict[str, Any]) -> dict[str, RamanCube]:
+    """Return the cubes by the names given, or by those of their files: results keep the name of their source."""
     sources, names = values["sources"], values["names"] or []
     if names and (len(names) != len(sources) or len(set(names)) != len(names)):
         raise typer.BadParameter(
             f"--name was given {len(names)} times for {len(sources)} cubes: give each a name of its own."
         )
-    cubes = [_read(path, values) for path in sources]
-    return dict(zip(names, cubes, strict=True)) if names else cubes
+    stems = [path.stem for path in sources]
+    different = len(set(stems)) == len(stems)
+    wanted = names or (stems if different else [str(path) for path in sources])
+    if len(set(wanted)) < len(wanted):
+        raise typer.BadParameter("A cube is given twice: give each a --name of its own.")
+    return {name: _read(path, values) for name, path in zip(wanted, sources, strict=True)}
 
 
 def _read(path: Path, values: dict[str, Any]) -> RamanCube:

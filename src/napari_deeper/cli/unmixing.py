@@ -11,8 +11,9 @@ import typer
 from napari_deeper.cli.console import progress_bar
 from napari_deeper.cli.flags import Source, read_input, settings_from
 from napari_deeper.engine.references import Match, match_references
-from napari_deeper.engine.unmix import UnmixParams, unmix, unmix_with
+from napari_deeper.engine.unmix import unmix, unmix_with
 from napari_deeper.engine.unmix_report import check_unmixed, write_unmixed
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.io.endmembers import read_endmembers
 from napari_deeper.spectra.cube import RamanCube

@@ -19,26 +19,27 @@ from napari_deeper.engine.figure_parts import (
     FigureStyle,
     MapPanel,
     Mark,
-    SpectraPanel,
     about,
     dwell_of,
     shared_limits,
+    typeset,
 )
 from napari_deeper.engine.figure_sources import compose, judge
-from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap, parse_band
+from napari_deeper.engine.figure_spectra import SCALINGS, SpectrumRead, arrange_spectra
+from napari_deeper.engine.heatmap import (
+    Heatmap,
+    HeatmapParams,
+    heatmap,
+    intensity_unit,
+    parse_band,
+)
 from napari_deeper.processing.band_maps import MEASURES
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import AxisError, CubeError, ParameterError
-from napari_deeper.spectra.imaging_time import (
-    ImagingTime,
-    format_speed_up,
-    imaging_time,
-    imaging_time_of,
-)
+from napari_deeper.spectra.errors import AxisError, CubeError
+from napari_deeper.spectra.imaging_time import describe_times, imaging_time_of
 from napari_deeper.spectra.progress import Progress
 
-SCALINGS = ("auto", "as measured", "per second", "maximum = 1")
 Pin = tuple[float, float]
 
 
@@ -63,6 +64,20 @@ class FigureParams(FigureStyle):
             "choices": MEASURES,
         },
     ] = "mean"
+    over: Annotated[
+        str,
+        {
+            "label": "Divided by",
+            "tooltip": "Band to divide by, written as the band; empty: no ratio",
+        },
+    ] = ""
+    baseline: Annotated[
+        bool,
+        {
+            "label": "Above a local baseline",
+            "tooltip": "Count the band from a straight line between its shoulders, as in the command heatmap",
+        },
+    ] = False
     components: Annotated[
         int,
         {
@@ -164,67 +179,35 @@ def make_figure(
     if not given:
         raise CubeError("There is no cube to draw. Give at least one.")
     shown = dict(given)
+    first = next(iter(given))
+    leading = first if target is None else _free_name(target.name, shown)
     if target is not None:
-        shown[_free_name(target.name, shown)] = target
-    marks = _mark(pins, next(iter(given.values())), shown)
-    times, notes = describe_times(shown, p.reference_dwell)
+        shown[leading] = target
+    marks = _mark(pins, given[first], shown)
+    times, notes = describe_times(
+        {name: (cube.shape[:2], imaging_time_of(cube)) for name, cube in shown.items()},
+        p.reference_dwell,
+    )
     progress.update(0.0, "Measuring the band")
     heatmaps, said = _heatmaps(shown, p)
     composites: dict[str, MapPanel] = {}
     endmembers = None
     if p.components:
-        source = target if target is not None else next(iter(given.values()))
         part = progress.part(0.1, 0.6)
-        composites, endmembers, composed = compose(shown, source, p.components, p.seed, part)
+        composites, endmembers, composed = compose(shown, leading, p.components, p.seed, part)
         said += composed
     maps = [m for name in shown for m in (heatmaps.get(name), composites.get(name)) if m]
     metrics: tuple[BarsPanel, ...] = ()
     remarks: tuple[str, ...] = ()
     if target is not None:
         part = progress.part(0.6, 0.9)
-        metrics, judged, remarks = judge(given, target, endmembers, p.seed, part)
+        metrics, judged, remarks = judge(given, leading, target, endmembers, p.seed, part)
         said += judged
     colors = [CUBE_COLORS[i % len(CUBE_COLORS)] for i in range(len(given))] + [TARGET_COLOR]
-    spectra = read_spectra(shown, marks, p.scaling, _bands(p), colors) if marks else None
+    spectra = arrange_spectra(_read_spectra(shown, marks, colors), p.scaling, _bands(p))
     progress.update(1.0, "Composed")
     timed = tuple(dataclasses.replace(m, imaging=times.get(m.title, "")) for m in maps)
     return Figure(timed, marks, spectra, metrics, (*said, *notes), remarks)
-
-
-def describe_times(
-    cubes: Mapping[str, RamanCube], reference_dwell: float = 0.0
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the imaging time of each cube whose dwell time is known, with its speed-up, and what that means.
-
-    A speed-up is told only against a reference that can be named: the same pixels at the longest dwell
-    time among the cubes, or at the one given.
-    """
-    known = {name: time for name, cube in cubes.items() if (time := imaging_time_of(cube))}
-    if not known:
-        return {}, ()
-    slowest = max(known, key=lambda name: known[name].dwell_s)
-    dwell = reference_dwell or known[slowest].dwell_s
-    texts: dict[str, str] = {}
-    faster = False
-    for name, time in known.items():
-        factor = _speed_up(cubes[name], time, dwell)
-        faster |= factor > 1.005
-        texts[name] = f"{time} ({_times(factor)})" if factor > 1.005 else str(time)
-    notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
-    if faster:
-        whose = "" if reference_dwell else f", as in '{slowest}'"
-        notes.append(
-            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
-        )
-    return texts, tuple(notes)
-
-
-def _speed_up(cube: RamanCube, time: ImagingTime, dwell: float) -> float:
-    return time.speed_up(imaging_time(cube.shape[0], cube.shape[1], dwell))
-
-
-def _times(factor: float) -> str:
-    return format_speed_up(factor).replace("x", "×")
 
 
 def _free_name(name: str, taken: Mapping[str, Any]) -> str:
@@ -264,11 +247,28 @@ def pixel_at(cube: RamanCube, place: Pin) -> tuple[int, int] | None:
     return y, x
 
 
+def _read_spectra(
+    cubes: Mapping[str, RamanCube], marks: Sequence[Mark], colors: Sequence[str]
+) -> list[SpectrumRead]:
+    found = []
+    for mark in marks:
+        for (name, cube), color in zip(cubes.items(), colors, strict=False):
+            pixel = pixel_at(cube, (mark.y, mark.x))
+            if pixel is None:
+                continue
+            sigma = None if cube.uncertainty is None else cube.uncertainty[pixel]
+            curve = FigureCurve(
+                name, cube.wavenumber, cube.intensity[pixel], color, mark.label, sigma
+            )
+            found.append(SpectrumRead(curve, dwell_of(cube), intensity_unit(cube.metadata)))
+    return found
+
+
 # ---- heatmaps ---------------------------------------------------------------------------------------------------
 
 
 def _bands(p: FigureParams) -> tuple[tuple[float, float], ...]:
-    return (parse_band(p.band),) if p.band.strip() else ()
+    return tuple(parse_band(band) for band in (p.band, p.over) if band.strip())
 
 
 def _heatmaps(
@@ -280,15 +280,16 @@ def _heatmaps(
     failures: list[str] = []
     for name, cube in cubes.items():
         try:
-            made[name] = heatmap(cube, HeatmapParams(band=p.band, measure=p.measure))
+            wanted = HeatmapParams(band=p.band, measure=p.measure, over=p.over, baseline=p.baseline)
+            made[name] = heatmap(cube, wanted)
         except AxisError as error:
             failures.append(f"{name}: {error}")
     if not made:
         raise AxisError(failures[0])
     groups: dict[Any, list[str]] = {}
     for name in made:
-        # peak positions and widths do not depend on how long a pixel was measured
-        same = made[name].unit == "cm-1"
+        # positions, widths and ratios do not depend on how long a pixel was measured
+        same = made[name].unit in ("cm-1", "")
         groups.setdefault(None if same else dwell_of(cubes[name]), []).append(name)
     panels = {}
     for dwell, names in groups.items():
@@ -296,6 +297,22 @@ def _heatmaps(
         for name in names:
             panels[name] = map_of(made[name], cubes[name], name, limits, p.colormap, dwell)
     return panels, failures
+
+
+_QUANTITIES = {
+    "mean": "Intensity",
+    "height": "Peak height",
+    "position": "Peak position",
+    "width": "Peak width, FWHM",
+}
+
+
+def name_heatmap(measure: str, label: str, unit: str) -> tuple[str, str]:
+    """Return what stands above a heatmap and beside its color bar, for its label and unit (none: a ratio)."""
+    column = typeset(label).removeprefix("mean ")
+    if not unit:
+        return column, "Ratio"
+    return column, f"{_QUANTITIES.get(measure, measure.capitalize())} ({typeset(unit)})"
 
 
 def map_of(
@@ -307,14 +324,7 @@ def map_of(
     dwell: float | None,
 ) -> MapPanel:
     """Return the panel of a heatmap."""
-    unit = f" ({typeset(made.unit)})" if made.unit else ""
-    words = typeset(made.label)
-    what = words.split(" ")[0].capitalize() if made.unit else "Ratio"
-    if made.spec.measure == "mean" and made.unit:
-        what = "Intensity"
-    elif made.unit and "peak" in words:
-        what = words.split(" in ")[0].split(f" {made.spec.low:.0f}")[0].capitalize()
-    column = words.removeprefix("mean ")
+    column, quantity = name_heatmap(made.spec.measure, made.label, made.unit)
     return MapPanel(
         title,
         made.image,
@@ -322,86 +332,9 @@ def map_of(
         made.spacing,
         made.origin,
         made.length_unit,
-        f"{what}{unit}",
+        quantity,
         limits,
         colormap,
         f"{dwell:g} s" if dwell else "",
         about=about(cube) | {"shows": made.label, "notes": list(made.notes)},
     )
-
-
-def typeset(text: str) -> str:
-    """Return a text with its units as they are printed: cm⁻¹, and a dash between numbers."""
-    printed = text.replace("cm-1", "cm⁻¹")
-    for digit in "0123456789":
-        printed = printed.replace(f"{digit}-", f"{digit}–")
-    return printed
-
-
-# ---- spectra ----------------------------------------------------------------------------------------------------
-
-
-def read_spectra(
-    cubes: Mapping[str, RamanCube],
-    marks: Sequence[Mark],
-    scaling: str = "auto",
-    bands: Sequence[tuple[float, float]] = (),
-    colors: Sequence[str] = CUBE_COLORS,
-) -> SpectraPanel | None:
-    """Return the spectra of all cubes at the marks that they cover, or None where none does.
-
-    Parameters
-    ----------
-    cubes
-        By the names to show.
-    marks
-        Places in the cubes' unit.
-    scaling
-        One of `SCALINGS`.
-    bands
-        (low, high), cm-1, to shade.
-    colors
-        One for each cube, again from the first where there are more.
-    """
-    how, unit = _resolve_scaling(list(cubes.values()), scaling)
-    curves = []
-    for mark in marks:
-        for i, (name, cube) in enumerate(cubes.items()):
-            pixel = pixel_at(cube, (mark.y, mark.x))
-            if pixel is None:
-                continue
-            intensity = cube.intensity[pixel]
-            sigma = None if cube.uncertainty is None else cube.uncertainty[pixel]
-            size = _size(intensity, cube, how)
-            curves.append(
-                FigureCurve(
-                    name, cube.wavenumber, intensity / size, colors[i % len(colors)], mark.label,
-                    None if sigma is None else sigma / size,
-                )
-            )  # fmt: skip
-    return SpectraPanel(tuple(curves), unit, tuple(bands)) if curves else None
-
-
-def _resolve_scaling(cubes: list[RamanCube], scaling: str) -> tuple[str, str]:
-    dwells = {dwell_of(cube) for cube in cubes}
-    units = {str(cube.metadata.get("intensity_unit") or "arb. units") for cube in cubes}
-    if scaling == "auto":
-        scaling = "as measured"
-        if len(dwells) > 1 or len(units) > 1:
-            scaling = "maximum = 1" if None in dwells or len(units) > 1 else "per second"
-    if scaling == "per second" and None in dwells:
-        raise ParameterError(
-            "Spectra per second need the dwell time of every cube; not all of them tell it."
-        )
-    unit = units.pop() if len(units) == 1 else "arb. units"
-    return scaling, {"per second": f"{unit}/s", "maximum = 1": "of maximum"}.get(scaling, unit)
-
-
-def _size(intensity: Any, cube: RamanCube, how: str) -> np.float32:
-    size = 1.0
-    if how == "per second":
-        size = dwell_of(cube) or 1.0
-    elif how == "maximum = 1":
-        largest = np.abs(intensity[np.isfinite(intensity)])
-        size = float(largest.max()) if largest.size and largest.max() > 0 else 1.0
-    return np.float32(size)

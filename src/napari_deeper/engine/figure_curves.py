@@ -29,7 +29,7 @@ def draw_spectra(
     """Draw curves with names at their right ends, in their colors, and a bar for the intensity."""
     curves = panel.curves
     names = [_name(c, numbered) for c in curves]
-    room = min(max(page.measure(n, SMALL) for n in names) + 0.5, 0.36 * box.w)
+    room = min(max(page.measure(n, SMALL) for n in names) + 0.5, 0.42 * box.w)
     box = Box(box.x, box.y, box.w - room - 1.2, box.h)
     axes = page.axes(box, "spectra")
     offsets = stack([c.intensity for c in curves], [c.wavenumber for c in curves])
@@ -206,5 +206,5 @@ def _figures(values: list[float]) -> tuple[list[str], int]:
 def _three_digits(value: float) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "-"
-    text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    text = f"{value:.0f}" if abs(value) >= 100 or value == 0 else f"{value:#.3g}"
     return text.replace("-", "−")

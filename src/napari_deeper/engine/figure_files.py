@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "pdf", "png")
 DATA = "_data"
 RECORD = "figure.json"
+_FAMILY = re.compile(r"(font-family: [^;\"]+)")
 _SETTINGS_LOCK = threading.Lock()
 
 
@@ -137,6 +138,14 @@ def _save(drawing: Drawing, path: Path, kind: str) -> None:
     }
     with _editable_text():
         drawing.savefig(path, format=kind, dpi=DPI, metadata=said[kind])
+    if kind == "svg":
+        _name_other_fonts(path)
+
+
+def _name_other_fonts(path: Path) -> None:
+    """Name fonts for computers that lack ours, where a viewer would else take one with serifs."""
+    text = path.read_text(encoding="utf-8")
+    path.write_text(_FAMILY.sub(r"\1, Arial, Helvetica, sans-serif", text), encoding="utf-8")
 
 
 @contextmanager

@@ -16,7 +16,8 @@ LARGEST_MAP, LARGEST_HEIGHT = 52.0, 225.0
 SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
-SMALLEST_MAP = 18.0
+SMALLEST_MAP, NARROWEST = 18.0, 14.0
+MOST_LETTERS = 250  # more fit into no line
 # A map smaller than this has its imaging time and scale bar in two lines below it.
 ROOM_IN_MAP = (13.5, 9.0)
 SPECTRA_BESIDE, SMALLEST_BESIDE = 82.0, 24.0
@@ -85,6 +86,8 @@ class Grid:
             and 2 <= len(columns) <= most
             and len(titles) > 1
             and len(places) == len(maps)
+            # a table of holes would tell less than rows of maps
+            and len(maps) >= 0.75 * len(titles) * len(columns)
         )
         if self.is_table:
             self.cells = [(titles.index(m.title), columns.index(m.column)) for m in maps]
@@ -98,7 +101,11 @@ class Grid:
         self.n_columns = 1 + max(column for _, column in self.cells)
 
     def color_bars(self, maps: tuple[MapPanel, ...]) -> list[tuple[int, int, int, int]]:
-        """Return ``(column, first row, last row, map)`` of one bar for each group that shares one."""
+        """Return ``(column, first row, last row, map)`` of the bars: one for each group that shares one.
+
+        Where maps of another group stand between those of a group, each run of maps has its own, so that
+        one need not look for it.
+        """
         at = dict(zip(self.cells, maps, strict=True))
         found = []
         for group in dict.fromkeys(m.scale_group for m in maps if m.scale_group):
@@ -115,10 +122,19 @@ class Grid:
                         runs[-1] = (column, runs[-1][1], row)
                     else:
                         runs.append((column, row, row))
-            column, first, last = max(runs, key=lambda run: (run[2] - run[1], run[0]))
-            index = self.cells.index((first, column))
-            found.append((column, first, last, index))
+            together = self._stand_together([m.scale_group == group for m in maps])
+            drawn = [max(runs, key=lambda run: (run[2] - run[1], run[0]))] if together else runs
+            found += [(c, first, last, self.cells.index((first, c))) for c, first, last in drawn]
         return found
+
+    def _stand_together(self, members: list[bool]) -> bool:
+        """Tell whether no other map stands between these: in reading order, or down a column of a table."""
+        cells = sorted(
+            (cell[::-1] if self.is_table else cell, own)
+            for cell, own in zip(self.cells, members, strict=True)
+        )
+        own = [i for i, (_, mine) in enumerate(cells) if mine]
+        return own[-1] - own[0] + 1 == len(own)
 
 
 def lay_out(figure: Figure, style: FigureStyle, measure: Measure, notes: tuple[str, ...]) -> Layout:
@@ -154,7 +170,7 @@ class _Writer:
             return 0.0
         self._say(Text(x, y, _letter(self._n_letters), LARGE, bold=True))
         self._n_letters += 1
-        return 3.4
+        return self.measure(_letter(self._n_letters - 1), LARGE) * 1.1 + 1.2  # bold
 
     # ---- maps ---------------------------------------------------------------------------------------------------
 
@@ -196,7 +212,7 @@ class _Writer:
                 for b, cell in zip(boxes, grid.cells, strict=True)
                 if _in(cell, column, first, last)
             ]
-            top, right = run[0].y, max(b.right for b in run)
+            top, right = run[0].y, max(lefts[column] + NARROWEST, *(b.right for b in run))
             height = max(min(run[-1].bottom - top, 60.0), 2 * LINE)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
         self.y = bottom
@@ -233,7 +249,7 @@ class _Writer:
                 title = (
                     f"{panel.title}, {panel.column}" if several and panel.column else panel.title
                 )
-                room = max(box.w, 12.0) - used
+                room = max(box.w, NARROWEST) - used
                 self._say(Text(box.x + used, box.y - 0.9, self.fit(title, NORMAL, room)))
 
     def _add_keys(self, maps: tuple[MapPanel, ...], end: float) -> None:
@@ -281,12 +297,14 @@ class _Writer:
         widest = max(self.measure(name, SMALL) for name in names)
         most = 3 if self.style.width == "single" else 5
         label = min(widest + 2.0, self.page.width * 0.3)
-        rows = [figure.metrics[i : i + most] for i in range(0, len(figure.metrics), most)]
+        n = len(figure.metrics)
+        per_row = math.ceil(n / math.ceil(n / most))
+        rows = [figure.metrics[i : i + per_row] for i in range(0, n, per_row)]
         for row in rows:
             self.y += BLOCK_GAP if self.y > EDGE else 0.0
             height = BAR_HEIGHT * max(len(panel.bars) for panel in row)
-            room = self.page.width - 2 * EDGE - label - 3.0 * (len(row) - 1)
-            width = min(room / len(row), 50.0)
+            room = self.page.width - 2 * EDGE - label - 3.0 * (per_row - 1)
+            width = min(room / per_row, 50.0)
             if self.style.letters:
                 for i in range(len(row)):
                     x = EDGE if i == 0 else EDGE + label + i * (width + 3.0)
@@ -318,9 +336,9 @@ def has_room(size: tuple[float, float]) -> bool:
 
 def fit(text: str, size: float, room: float, measure: Measure) -> str:
     """Return a text, cut with an ellipsis where it is wider than the room (mm)."""
-    if measure(text, size) <= room:
+    kept = text[:MOST_LETTERS]
+    if kept == text and measure(text, size) <= room:
         return text
-    kept = text
     while kept and measure(kept + "…", size) > room:
         kept = kept[:-1]
     return kept.rstrip(" ,") + "…"
@@ -373,7 +391,7 @@ def _column_widths(
     found = []
     for column in range(grid.n_columns):
         widest = max(w for w, cell in zip(widths, grid.cells, strict=True) if cell[1] == column)
-        widest = min(max(widest, 14.0), side)
+        widest = min(max(widest, NARROWEST), side)
         strip = STRIP if column in with_strip else 0.0
         gap = GAP if column < grid.n_columns - 1 else 0.0
         found.append(widest + strip + gap)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def printable(text: str) -> str:
     return "".join(c if _known(c) else "?" for c in plain)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _extent(text: str, size: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path

@@ -277,3 +277,11 @@ def about(cube: RamanCube) -> dict[str, Any]:
     header = cube.header()
     axis = header.pop("wavenumber")
     return header | {"wavenumber": [axis[0], axis[-1]], "n_channels": len(axis)}
+
+
+def typeset(text: str) -> str:
+    """Return a text with its units as they are printed: cm⁻¹, and a dash between numbers."""
+    printed = text.replace("cm-1", "cm⁻¹")
+    for digit in "0123456789":
+        printed = printed.replace(f"{digit}-", f"{digit}–")
+    return printed

@@ -24,9 +24,9 @@ COMPONENTS = "Components"
 
 
 def compose(
-    cubes: Mapping[str, RamanCube], source: RamanCube, n: int, seed: int, progress: Progress
+    cubes: Mapping[str, RamanCube], source: str, n: int, seed: int, progress: Progress
 ) -> tuple[dict[str, MapPanel], Endmembers, list[str]]:
-    """Return the composite of each cube, the endmembers found on the source for them, and what to know.
+    """Return the composite of each cube, the endmembers found on one of them, and what to know.
 
     Colors are of the same brightness for the same abundance in all cubes of one dwell time.
 
@@ -36,7 +36,7 @@ def compose(
         As `unmix`.
     """
     progress.update(0.0, "Looking for components")
-    found = _blacken(unmix(source, n_endmembers=n, seed=seed))
+    found = _blacken(unmix(cubes[source], n_endmembers=n, seed=seed))
     maps = {}
     said = []
     for i, (name, cube) in enumerate(cubes.items()):
@@ -54,7 +54,7 @@ def compose(
         for name in names:
             panels[name] = _panel(name, cubes[name], maps[name], found, limits)
     if said or len(cubes) > 1:
-        said.insert(0, f"Components found on '{source.name}' and applied to every cube.")
+        said.insert(0, f"Components found on '{source}' and applied to every cube.")
     return panels, found, said
 
 
@@ -96,12 +96,13 @@ def _panel(
 
 def judge(
     cubes: Mapping[str, RamanCube],
+    name: str,
     target: RamanCube,
     endmembers: Endmembers | None,
     seed: int,
     progress: Progress,
 ) -> tuple[tuple[BarsPanel, ...], list[str], tuple[str, ...]]:
-    """Return the measures of each cube against the target, what the figure must say, and all remarks.
+    """Return the measures of each cube against the target of this name, what must be said, and all remarks.
 
     Raises
     ------
@@ -110,18 +111,15 @@ def judge(
     """
     times = {dwell_of(cube) for cube in (*cubes.values(), target)}
     matched = len(times) > 1
-    name = target.name
-    while name in cubes:
-        name += " (target)"
     renamed = dataclasses.replace(target, metadata={**target.metadata, "name": name})
     found = compare(
         cubes, renamed, CompareParams(n_endmembers=0, match_scale=matched, seed=seed),
         endmembers=endmembers, progress=progress,
     )  # fmt: skip
-    said = [f"Compared with '{target.name}'."]
+    said = [f"Compared with '{name}'."]
     if matched:
-        said[0] = f"Compared with '{target.name}', at its mean intensity (dwell times differ)."
-    made = [name for name, cube in cubes.items() if was_made_from(cube, target)]
+        said[0] = f"Compared with '{name}', at its mean intensity (dwell times differ)."
+    made = [made for made, cube in cubes.items() if was_made_from(cube, target)]
     if made:
         said.append(
             f"Made from the target itself, so that the measures flatter: {', '.join(made)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,11 @@ from napari_deeper.spectra.errors import AxisError
 # their height, other backgrounds and a fifth of other substances, nineteen of twenty score 0.58 or
 # more against themselves; the nearest other substance scores 0.3 to 0.4, and 0.7 at most.
 GOOD = 0.6
+# A second reference counts where its part of the spectrum's slope, beside the first, is at least this; that
+# of a wrong one is 0.3 at most on the measured cells tried. Two together must then explain this much.
+BESIDE, GOOD_TOGETHER = 0.35, 0.7
+# References that say next to nothing new beside the first one.
+_LEAST_NEW = 0.3
 # The slope is that of a parabola fitted to this much of the spectrum, cm-1: about one band's width.
 _WINDOW = 25.0
 _LEAST_COMMON = 200.0  # cm-1
@@ -37,27 +43,49 @@ class Match:
         Its name.
     reference, score
         The best reference, and how like it is: 1 is the same shape, 0 nothing in common.
+    beside, beside_score
+        What the rest is most like once the best reference is taken out, and how large that part is.
+        Both squares together are the part of the slope's power that the two explain.
     runner_up, runner_up_score
-        The next best; empty and 0 where there is one reference only.
+        The next best by itself. Empty and 0, as above, where there is one reference only.
     """
 
     endmember: str
     reference: str
     score: float
+    beside: str = ""
+    beside_score: float = 0.0
     runner_up: str = ""
     runner_up_score: float = 0.0
 
     @property
+    def mixed(self) -> bool:
+        """Whether a second reference has a part that counts."""
+        return self.beside_score >= BESIDE
+
+    @property
+    def fit(self) -> float:
+        """How like the endmember is to the best reference, or to the mixture of two where both count."""
+        return math.hypot(self.score, self.beside_score) if self.mixed else self.score
+
+    @property
     def good(self) -> bool:
-        """Whether the score is high enough to speak of a match."""
-        return self.score >= GOOD
+        """Whether that is high enough to speak of a match."""
+        return self.score >= GOOD or (self.mixed and self.fit >= GOOD_TOGETHER)
+
+    @property
+    def label(self) -> str:
+        """The name of the reference, or those of two joined by a plus."""
+        return f"{self.reference} + {self.beside}" if self.mixed else self.reference
 
     def __str__(self) -> str:
         said = f"{self.reference} {self.score:.2f}"
+        if self.mixed:
+            said += f" with {self.beside} {self.beside_score:.2f}"
         if not self.good:
             said = f"no good match (best {said})"
         if self.runner_up:
-            said += f", then {self.runner_up} {self.runner_up_score:.2f}"
+            said += f"; next {self.runner_up} {self.runner_up_score:.2f}"
         return said
 
 
@@ -88,7 +116,8 @@ def match_references(
 
     The score is the cosine between the two slopes (first derivatives, smoothed over 25 cm-1) on an even
     axis over the range that both cover. Slopes leave out how bright a spectrum is and what broad
-    background it stands on. A score speaks of shape, not of purity: a mixture is like its largest part.
+    background it stands on. A score speaks of shape, not of purity: a mixture is most like its largest
+    part, so what is left beside that is compared once more.
 
     Parameters
     ----------
@@ -105,19 +134,30 @@ def match_references(
     if references is None:
         references = band_tables(endmembers.wavenumber)
     axis = _common(endmembers.wavenumber, references.wavenumber)
-    scores = _slopes(endmembers, axis) @ _slopes(references, axis).T
+    known = _slopes(references, axis)
     return tuple(
-        _match(name, row, references.names)
-        for name, row in zip(endmembers.names, scores, strict=True)
+        _match(name, slope, known, references.names)
+        for name, slope in zip(endmembers.names, _slopes(endmembers, axis), strict=True)
     )
 
 
-def _match(name: str, scores: NDArray[np.float64], references: tuple[str, ...]) -> Match:
+def _match(
+    name: str, slope: NDArray[np.float64], known: NDArray[np.float64], names: tuple[str, ...]
+) -> Match:
+    scores = known @ slope
     order = np.argsort(-scores, kind="stable")
-    best = Match(name, references[order[0]], float(scores[order[0]]))
+    best = int(order[0])
     if len(order) < 2:
-        return best
-    return Match(name, best.reference, best.score, references[order[1]], float(scores[order[1]]))
+        return Match(name, names[best], float(scores[best]))
+    # the part of each other reference that the best one does not have
+    new = known - np.outer(known @ known[best], known[best])
+    length = np.linalg.norm(new, axis=1)
+    told = np.where(length > _LEAST_NEW, new @ slope / np.maximum(length, _LEAST_NEW), 0.0)
+    second, runner_up = int(told.argmax()), int(order[1])
+    return Match(
+        name, names[best], float(scores[best]), names[second], float(told[second]),
+        names[runner_up], float(scores[runner_up]),
+    )  # fmt: skip
 
 
 def _common(first: Axis, second: Axis) -> Axis:

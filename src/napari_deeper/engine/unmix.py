@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.engine.unmix_axis import common_channels
-from napari_deeper.engine.unmix_search import METHODS, find
+from napari_deeper.engine.unmix_search import find
+from napari_deeper.engine.unmix_settings import METHODS, UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.processing import abundances as solving
 from napari_deeper.processing.endmember_edits import pick
@@ -24,56 +24,6 @@ from napari_deeper.spectra.provenance import Step
 _BLOCK = 16384
 # Fewer negative intensities than this part are what noise about zero makes.
 _NEGATIVE = 0.02
-
-
-@dataclass(frozen=True)
-class UnmixParams:
-    """Settings of `unmix`."""
-
-    n_endmembers: Annotated[
-        int,
-        {
-            "label": "Endmembers",
-            "tooltip": "How many components to look for (published: 4 or 5); 0: estimate the number",
-            "min": 0,
-            "max": 30,
-        },
-    ] = 5
-    method: Annotated[
-        str,
-        {
-            "label": "Search",
-            "tooltip": (
-                "vca: the published one, the best of 50 draws; vca-once: one draw. n-findr, ppi: purest "
-                "pixels too. nmf: spectra that no pixel need have"
-            ),
-            "choices": METHODS,
-        },
-    ] = "vca"
-    solver: Annotated[
-        str,
-        {
-            "label": "Abundances",
-            "tooltip": (
-                "nnls: not negative. fcls: and they sum to one, which only fits pixels of equal brightness. "
-                "ucls: any numbers. pysptools-...: those of that package, to compare"
-            ),
-            "choices": solving.SOLVERS,
-        },
-    ] = "nnls"
-    leave_out_spikes: Annotated[
-        bool,
-        {
-            "label": "Leave out cosmic rays",
-            "tooltip": (
-                "Do not take for an endmember a pixel that is one narrow line which hardly another pixel has"
-            ),
-        },
-    ] = True
-    seed: Annotated[
-        int,
-        {"label": "Seed", "tooltip": "Of the search's random draws", "min": 0, "max": 2**31 - 1},
-    ] = 0
 
 
 def unmix(

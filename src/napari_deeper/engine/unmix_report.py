@@ -21,7 +21,8 @@ ENDMEMBERS, SUMMARY = "endmembers.csv", "summary.csv"
 _OURS = re.compile(r"endmembers\.csv|summary\.csv|(abundances|composite)( .+)?\.(npz|png)")
 _HEAD = (
     "map", "component", "class_share", "mean_abundance", "n_pixels", "n_missing", "residual",
-    "match", "score", "runner_up", "runner_up_score",
+    "match", "score", "reference", "reference_score", "beside", "beside_score", "runner_up",
+    "runner_up_score",
 )  # fmt: skip
 
 
@@ -107,7 +108,8 @@ def _write_summary(results: Sequence[Unmixed], matches: Sequence[Match], path: P
                 ]  # fmt: skip
                 if matches:
                     m = matches[i]
-                    row += [m.reference if m.good else "", f"{m.score:.4f}"]
+                    row += [m.label if m.good else "", f"{m.fit:.4f}"]
+                    row += [m.reference, f"{m.score:.4f}", m.beside, f"{m.beside_score:.4f}"]
                     row += [m.runner_up, f"{m.runner_up_score:.4f}"]
                 writer.writerow(row + [""] * (len(_HEAD) - len(row)))
 
@@ -118,7 +120,7 @@ def _write_maps(result: Unmixed, path: Path) -> None:
         np.savez_compressed(
             stream,
             abundances=result.abundances,
-            classes=result.classes.astype(np.uint8),
+            classes=result.classes.astype(np.uint16),
             residual=result.residual,
             names=np.array(result.endmembers.names),
             colors=np.array(result.endmembers.colors),

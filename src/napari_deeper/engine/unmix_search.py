@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.endmember_count import estimate_n_endmembers
-from napari_deeper.processing.endmember_search import SEARCHES, search
+from napari_deeper.processing.endmember_search import search
 from napari_deeper.processing.vca import PureSpectra
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 
-METHODS = tuple(SEARCHES)
 Spectra = NDArray[np.float32]
 
 # A spectrum with this part of its power within this many channels is one line.

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 # What a layer made here shows, under this key of its metadata.
 SHOWS = "shows"
+DRAWN = "napari_deeper_colors"  # of a composite: the color that each component is drawn in, black for none
 RESIDUAL, CLASSES, COMPONENTS, COMPOSITE = "residual", "classes", "components", "composite"
 KINDS = (RESIDUAL, CLASSES, COMPONENTS, COMPOSITE)  # the last lies on top
 Result = tuple["Image", Unmixed]
+# Additive layers cannot be transparent to what is below: dark gray is neither no nor any abundance.
+_MISSING = (0.25, 0.25, 0.25, 1.0)
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class _Wanted:
     data: NDArray[Any]
     limits: tuple[float, float] | None = None
     colors: tuple[str, ...] = ()
+    blending: str = "translucent_no_depth"
+    visible: bool = True
 
 
 class ComponentLayers:
@@ -105,6 +110,8 @@ class ComponentLayers:
         layer.data = wanted.data
         layer.name = wanted.name
         layer.metadata[ENDMEMBERS] = unmixed.endmembers
+        if wanted.kind == COMPOSITE:
+            layer.metadata[DRAWN] = wanted.colors
         if wanted.kind == CLASSES:
             layer.colormap = _label_colors(wanted.colors)
             layer.features = _label_names(unmixed)
@@ -132,11 +139,11 @@ class ComponentLayers:
         elif wanted.kind == COMPOSITE:
             layer = viewer.add_image(wanted.data, rgb=True, **placed)
         else:
-            additive = wanted.kind == COMPONENTS
             layer = viewer.add_image(
                 wanted.data,
-                colormap=_ramp(wanted.colors[0]) if additive else "magma",
-                blending="additive" if additive else "translucent",
+                colormap=_ramp(wanted.colors[0]) if wanted.colors else "magma",
+                blending=wanted.blending,
+                visible=wanted.visible,
                 contrast_limits=wanted.limits,
                 **placed,
             )
@@ -168,24 +175,27 @@ def _layers_of(
     left: tuple[float, float],
 ) -> list[_Wanted]:
     """Return every layer that could be shown, bottom first."""
+    drawn = [bool(on) for on in drawn]
     endmembers = unmixed.endmembers
     colors, name = endmembers.colors, source.name
     shown = tuple(c if on else BLACK for c, on in zip(colors, drawn, strict=True))
     picture = composite(unmixed.abundances, shown, limits)
+    # the lowest one that is seen hides the cube, and the others add to it: their stack is a composite too
+    lowest = drawn.index(True) if True in drawn else 0
     return [
         _Wanted(RESIDUAL, 0, f"left over, {name}", unmixed.residual, (0.0, left[1])),
         _Wanted(
-            CLASSES, 0, f"classes, {name}", unmixed.classes.astype(np.uint8), colors=colors
+            CLASSES, 0, f"classes, {name}", unmixed.classes.astype(np.uint16), colors=colors
         ),
         *(
             _Wanted(
                 COMPONENTS, i, f"{endmembers.names[i]}, {name}",
                 np.ascontiguousarray(unmixed.abundances[..., i]), (0.0, float(limits[i])),
-                (colors[i],),
+                (colors[i],), "translucent_no_depth" if i == lowest else "additive", drawn[i],
             )
             for i in range(len(endmembers))
         ),
-        _Wanted(COMPOSITE, 0, f"components, {name}", picture),
+        _Wanted(COMPOSITE, 0, f"components, {name}", picture, colors=shown),
     ]  # fmt: skip
 
 
@@ -193,6 +203,8 @@ def _placed(source: Image, unmixed: Unmixed, wanted: _Wanted) -> dict[str, Any]:
     metadata = {SOURCE: source, ENDMEMBERS: unmixed.endmembers, SHOWS: wanted.kind}
     if wanted.kind == COMPONENTS:
         metadata[COMPONENT] = wanted.index
+    if wanted.kind == COMPOSITE:
+        metadata[DRAWN] = wanted.colors
     return {
         "name": wanted.name,
         "scale": source.scale[-2:],
@@ -204,7 +216,8 @@ def _placed(source: Image, unmixed: Unmixed, wanted: _Wanted) -> dict[str, Any]:
 
 
 def _ramp(color: str) -> Colormap:
-    return Colormap([(0.0, 0.0, 0.0, 1.0), (*rgb(color), 1.0)], name=f"black to {color}")
+    ends = [(0.0, 0.0, 0.0, 1.0), (*rgb(color), 1.0)]
+    return Colormap(ends, name=f"black to {color}", nan_color=_MISSING)
 
 
 def _label_colors(colors: Sequence[str]) -> DirectLabelColormap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.references import Match
-from napari_deeper.engine.unmix import UnmixParams, unmix, unmix_with
+from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.plugin.component_layers import Result
 from napari_deeper.processing.endmember_edits import free_name
@@ -90,9 +92,9 @@ class Session:
         return self.results[0][1] if self.results else None
 
     def shares(self) -> list[float]:
-        """Return for each endmember which part of the target's pixels it rules."""
+        """Return for each endmember which part of the target's pixels it rules; NaN without a target."""
         if self.target is None:
-            return [0.0] * (len(self.endmembers) if self.endmembers is not None else 0)
+            return [math.nan] * (len(self.endmembers) if self.endmembers is not None else 0)
         return [float(share) for share in self.target.shares]
 
     def totals(self) -> NDArray[np.float64]:
@@ -100,6 +102,11 @@ class Session:
         if self.target is not None:
             return self.target.totals
         return np.zeros(len(self.endmembers) if self.endmembers is not None else 0)
+
+    def resume(self, endmembers: Endmembers) -> None:
+        """Begin with endmembers whose maps are there from before."""
+        self.endmembers = endmembers
+        self.drawn, self.matches = [True] * len(endmembers), [None] * len(endmembers)
 
     def take(self, results: list[Result]) -> None:
         """Take over results; what is known of endmembers that stay the same is kept."""
@@ -135,7 +142,7 @@ class Session:
         for i, match in enumerate(matches):
             if match.good and _UNNAMED.fullmatch(names[i]):
                 others = names[:i] + names[i + 1 :]
-                names[i] = free_name(match.reference, others)
+                names[i] = free_name(match.label, others)
         if tuple(names) != self.endmembers.names:
             self.relabel(self.endmembers.replace(names=tuple(names)))
 
@@ -164,5 +171,6 @@ class Session:
             )
         n_missing = int(self.target.missing.sum())
         if n_missing:
-            told.append(f"{n_missing} pixels were not measured: transparent, and 0 in the classes.")
+            what = "1 pixel was" if n_missing == 1 else f"{n_missing} pixels were"
+            told.append(f"{what} not measured: transparent, and 0 in the classes.")
         return told

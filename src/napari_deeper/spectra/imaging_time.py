@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from napari_deeper.spectra.errors import ParameterError
 
 PUBLISHED_DWELL_S = 1.0  # the high-SNR measurement that the published speed-ups refer to
 SCALES = (1, 2, 3, 4)
+FROM_HOURS = 5999.5  # s, from which on durations are told with hours
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,10 @@ def format_duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{left:02d}"
 
 
-def format_speed_up(factor: float) -> str:
+def format_speed_up(factor: float, times: str = "x") -> str:
     """Return a speed-up such as ``160x``; below 10 with one decimal where it has one."""
     text = f"{factor:.0f}" if factor >= 9.95 else f"{factor:.1f}".removesuffix(".0")
-    return f"{text}x"
+    return f"{text}{times}"
 
 
 def imaging_time_of(cube: RamanCube) -> ImagingTime | None:
@@ -126,6 +128,42 @@ def time_behind(n_y: int, n_x: int, zoom: float, dwell_s: Any) -> ImagingTime | 
         return None
     measured_y, measured_x = (max(1, round(n / zoom)) for n in (n_y, n_x))
     return ImagingTime(measured_y, measured_x, float(dwell_s))
+
+
+def describe_times(
+    cubes: Mapping[str, tuple[tuple[int, int], ImagingTime | None]], reference_dwell: float = 0.0
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the imaging time of each cube whose dwell time is known, with its speed-up, and what that means.
+
+    A speed-up is told only against a reference that can be named: the same pixels at the longest dwell
+    time among the cubes, or at the one given.
+
+    Parameters
+    ----------
+    cubes
+        By name: pixels along y and x, and how long the measurement took, or None.
+    reference_dwell
+        Dwell time to compare with, s; 0: the longest one.
+    """
+    known = {name: time for name, (_, time) in cubes.items() if time}
+    if not known:
+        return {}, ()
+    slowest = max(known, key=lambda name: known[name].dwell_s)
+    dwell = reference_dwell or known[slowest].dwell_s
+    texts: dict[str, str] = {}
+    faster = False
+    for name, time in known.items():
+        n_y, n_x = cubes[name][0]
+        factor = time.speed_up(imaging_time(n_y, n_x, dwell))
+        faster |= factor > 1.005
+        texts[name] = f"{time} ({format_speed_up(factor, '×')})" if factor > 1.005 else str(time)
+    notes = ["Times: imaging time (min:s), pixels measured times dwell time."]
+    if faster:
+        whose = "" if reference_dwell else f", as in '{slowest}'"
+        notes.append(
+            f"In brackets: how many times sooner than the same pixels at {dwell:g} s per pixel{whose}."
+        )
+    return texts, tuple(notes)
 
 
 @dataclass(frozen=True)
@@ -153,8 +191,9 @@ class PlanParams:
     pixel_size_um: Annotated[
         float,
         {
-            "label": "Pixel size (um)",
-            "tooltip": "Of the finished image, um; 0: not known",
+            "label": "Pixel size (µm)",
+            "tooltip": "Of the finished image, µm; 0: not known",
+            "step": 0.01,
             "min": 0.0,
             "max": 10_000.0,
         },
@@ -164,6 +203,7 @@ class PlanParams:
         {
             "label": "Dwell time (s)",
             "tooltip": "Time per spectrum of a good measurement, s",
+            "step": 0.001,
             "min": 0.0001,
             "max": 100_000.0,
         },
@@ -173,6 +213,7 @@ class PlanParams:
         {
             "label": "Fast dwell (s)",
             "tooltip": "Time per spectrum of the noisy measurement that will be denoised, s",
+            "step": 0.001,
             "min": 0.0001,
             "max": 100_000.0,
         },
@@ -190,6 +231,7 @@ class PlanParams:
         {
             "label": "Overhead per pixel (s)",
             "tooltip": "Readout and stage settling for each pixel, s",
+            "step": 0.001,
             "min": 0.0,
             "max": 1000.0,
         },
@@ -199,6 +241,7 @@ class PlanParams:
         {
             "label": "Overhead per line (s)",
             "tooltip": "Way back of the stage after each line, s",
+            "step": 0.01,
             "min": 0.0,
             "max": 1000.0,
         },
@@ -302,5 +345,5 @@ def _row(time: ImagingTime, pixel_size_um: float) -> str:
     if pixel_size_um:
         field = f"{time.n_y * pixel_size_um:g} x {time.n_x * pixel_size_um:g} um"
         size = f", {pixel_size_um:g} um apart ({field})"
-    unit = "min:s" if time.seconds < 5999.5 else "h:min:s"
+    unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
     return f"{time}  ({unit}): {time.n_y} x {time.n_x} pixels at {time.dwell_s:g} s{size}"

@@ -4,47 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QColorDialog,
-    QFileDialog,
-    QFormLayout,
-    QLabel,
-    QScrollArea,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QColorDialog, QFileDialog
 
 from napari_deeper.engine.references import BAND_TABLES, match_references
 from napari_deeper.io.endmembers import read_endmembers, write_endmembers
-from napari_deeper.plugin.component_layers import ComponentLayers
-from napari_deeper.plugin.component_session import Session, search, solve
-from napari_deeper.plugin.jobs import JobRunner
-from napari_deeper.plugin.layers import cube_from_layer, cube_layers, wavenumbers
+from napari_deeper.plugin.layers import wavenumbers
 from napari_deeper.plugin.picked_spectra import (
     pinned_place,
     pixel_spectrum,
     region_layer,
     region_spectrum,
 )
-from napari_deeper.plugin.widgets.components_form import ComponentsForm
-from napari_deeper.plugin.widgets.components_result import ComponentsResult
-from napari_deeper.plugin.widgets.dock_page import DockPage
-from napari_deeper.plugin.widgets.form import Remembered
-from napari_deeper.plugin.widgets.layer_box import LayerBox
-from napari_deeper.plugin.widgets.run_bar import RunBar
-from napari_deeper.plugin.widgets.wording import describe_cube, in_words
+from napari_deeper.plugin.widgets.components_runs import ComponentsRuns
 from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.processing import endmember_edits as edits
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError, FileError
-from napari_deeper.spectra.progress import Progress
 
 if TYPE_CHECKING:
     import napari
@@ -52,86 +31,14 @@ if TYPE_CHECKING:
 FILES = "Spectra (*.csv *.txt *.npz)"
 
 
-class ComponentsWidget(DockPage):
+class ComponentsWidget(ComponentsRuns):
     """Search or load endmembers, look at their maps, edit them; all maps follow every edit."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self.failure = ""  # why the last run changed nothing
-        self.session = Session()
-        self.layers = ComponentLayers(self._viewer)
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
-        self._remembered = Remembered("components")
-        self._refresh_timer = QTimer(self)
-        self._refresh_timer.setSingleShot(True)
-        self._refresh_timer.setInterval(0)
-        self._refresh_timer.timeout.connect(self.refresh)
-        self.target = LayerBox(self._viewer)
-        self.target.setToolTip(
-            "The cube on which endmembers are looked for: the one with the least noise"
-        )
-        self.fit = QLabel()
-        self.fit.setWordWrap(True)
-        self.form = ComponentsForm()
-        self.form.restore(self._remembered.load())
-        self.foot = RunBar(
-            run="Look for endmembers on this cube, and make their maps; the cube stays as it is",
-            cancel="Stop within one block of pixels",
-            placeholder="Endmembers are looked for on the chosen cube; with Every cube they are applied to all.",
-            height=64,
-        )
-        self.result = ComponentsResult()
-        self._lay_out()
-        self._connect()
-        self._set_theme()
-        self.target.follow_active()
-        self.refresh()
-        QTimer.singleShot(0, self._settle)
-
-    # ---- layout and connections -------------------------------------------------------------------------------
-
-    def _lay_out(self) -> None:
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(6, 4, 6, 0)
-        boxes = QFormLayout()
-        boxes.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        boxes.addRow("Cube", self.target)
-        column.addLayout(boxes)
-        column.addWidget(self.fit)
-        column.addWidget(self.form)
-        column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setMinimumHeight(110)
-        lower = QWidget()
-        stack = QVBoxLayout(lower)
-        stack.setContentsMargins(0, 0, 0, 0)
-        stack.addWidget(self.foot)
-        stack.addWidget(self.result, stretch=1)
-        parts = QSplitter(Qt.Orientation.Vertical)
-        parts.addWidget(scroll)
-        parts.addWidget(lower)
-        parts.setChildrenCollapsible(False)
-        parts.setSizes([230, 420])
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(parts)
-        self.setMinimumWidth(300)
-
-    def _connect(self) -> None:
-        self.target.activated.connect(self._changed)
-        self.form.changed.connect(self._changed)
-        self.form.shown_changed.connect(self._on_shown)
-        self.form.every.clicked.connect(self._on_every)
-        self.foot.run_button.clicked.connect(self.run)
-        self.foot.cancel_button.clicked.connect(self._jobs.cancel)
         table, result = self.result.table, self.result
         table.renamed.connect(self.rename)
         table.color_asked.connect(self._ask_color)
-        table.drawn_changed.connect(self._on_drawn)
         table.remove_asked.connect(self.remove)
         table.itemSelectionChanged.connect(self._changed)
         for button, slot in (
@@ -142,169 +49,12 @@ class ComponentsWidget(DockPage):
             button.clicked.connect(slot)
         result.match_tables.triggered.connect(lambda: self.match())
         result.match_file.triggered.connect(self._ask_references)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._changed),
-            (layers.events.removed, self._on_removed),
-            (layers.events.renamed, self._changed),
-            (layers.selection.events.active, self._on_active),
-            (self._viewer.events.theme, self._set_theme),
-        )
+        self.target.follow_active()
+        self.refresh()
+        QTimer.singleShot(0, self._settle)
 
     def _settle(self) -> None:
         tabify_beside(self, "Enhance")
-
-    def release(self) -> None:
-        """Stop the run and let go of the viewer's events."""
-        super().release()
-        self._jobs.stop()
-        self._refresh_timer.stop()
-
-    def _set_theme(self, *_: object) -> None:
-        theme = get_theme(self._viewer.theme)
-        self.result.plot.set_theme(theme.background.as_hex(), theme.text.as_hex())
-
-    # ---- what is shown ------------------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is under way."""
-        return self._jobs.running
-
-    @property
-    def endmembers(self) -> Endmembers | None:
-        """The endmembers that are shown."""
-        return self.session.endmembers
-
-    def refresh(self) -> None:
-        """List the cubes, and allow what can be done."""
-        self.target.refill()
-        possible = True
-        try:
-            self.fit.setText(describe_cube(cube_from_layer(self.target.layer())))
-            self.form.value()
-        except DeeperError as error:
-            self.fit.setText(str(error))
-            possible = False
-        running = self._jobs.running
-        self.foot.run_button.setEnabled(possible and not running)
-        self.foot.cancel_button.setEnabled(running)
-        self.result.enable(
-            some=self.endmembers is not None,
-            free=not running,
-            target=possible,
-            undo=bool(self.session.before),
-        )
-
-    def _show(self, *, add: bool) -> None:
-        s = self.session
-        self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
-        self.layers.update(s.results, s.drawn, self.form.kinds(), add=add)
-        self.refresh()
-
-    def _changed(self, *_: object) -> None:
-        self._refresh_timer.start()
-
-    def _on_active(self, *_: object) -> None:
-        self.target.follow_active()
-        self._changed()
-
-    def _on_removed(self, *_: object) -> None:
-        # maps of a cube that is gone would show what nobody can check any more
-        gone = [r for r in self.session.results if r[0] not in self._viewer.layers]
-        if gone:
-            self.session.results = [r for r in self.session.results if r not in gone]
-            self.layers.update(
-                self.session.results, self.session.drawn, self.form.kinds(), add=False
-            )
-        self._changed()
-
-    def _on_shown(self) -> None:
-        self._remember()
-        self.layers.update(self.session.results, self.session.drawn, self.form.kinds())
-
-    def _on_drawn(self) -> None:
-        self.session.drawn = self.result.table.drawn()
-        self._show(add=False)
-
-    def _on_every(self) -> None:
-        self._remember()
-        if self.endmembers is not None and not self.running:
-            self._solve(self.endmembers)
-
-    def _remember(self) -> None:
-        try:
-            self._remembered.save(**self.form.to_json())
-        except DeeperError:
-            return
-
-    # ---- runs ---------------------------------------------------------------------------------------------------
-
-    def run(self) -> None:
-        """Look for endmembers with what the dock shows."""
-        try:
-            cubes, params = self._cubes(), self.form.value()
-        except DeeperError as error:
-            self._fail(error)
-            return
-        self._remember()
-        self._start(lambda progress: search(cubes, params, progress))
-
-    def _cubes(self, shown: bool = False) -> list[tuple[Any, RamanCube]]:
-        """Return layers with their cubes: the target's first, or those that are shown; then what Every cube adds.
-
-        Raises
-        ------
-        DeeperError
-            If the target is no cube.
-        """
-        layers = [layer for layer, _ in self.session.results] if shown else []
-        layers = layers or [self.target.layer()]
-        if self.form.every.isChecked():
-            layers += [layer for layer in cube_layers(self._viewer.layers) if layer not in layers]
-        elif shown:
-            layers = layers[:1]
-        return [(layer, cube_from_layer(layer)) for layer in layers]
-
-    def _solve(self, endmembers: Endmembers) -> None:
-        """Solve for these endmembers; they take the place of those shown once that has worked."""
-        try:
-            cubes, params = self._cubes(shown=True), self.form.value()
-        except DeeperError as error:
-            self._fail(error)
-            return
-        self._start(lambda progress: solve(cubes, endmembers, params, progress))
-
-    def _start(self, work: Callable[[Progress], Any]) -> None:
-        if self.running:
-            return
-        self.failure = ""
-        self._jobs.start(work)
-        self._on_progress(0.0, "Starting", None)
-        self.refresh()
-
-    def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
-        self.foot.show_progress(fraction, text, seconds)
-
-    def _on_end(self, found: Any, error: Exception | None) -> None:
-        if error is not None or found is None:
-            self._fail(error or DeeperError("Nothing was found."))
-            return
-        results, notes = found
-        results = [r for r in results if r[0] in self._viewer.layers]
-        if not results:
-            self._fail(DeeperError("The cube was removed meanwhile."))
-            return
-        self.session.take(results)
-        self._show(add=True)
-        self.foot.show_end("\n".join([*self.session.verdict(), *notes]), done=True)
-
-    def _fail(self, error: Exception) -> None:
-        self.failure = in_words(error, "Cancelled.")
-        self.foot.show_end(self.failure, done=False)
-        s = self.session
-        self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
-        self.refresh()
 
     # ---- edits --------------------------------------------------------------------------------------------------
 
@@ -317,7 +67,9 @@ class ComponentsWidget(DockPage):
         except DeeperError as error:
             self._fail(error)
             return
-        if solve:
+        # maps that an earlier dock has left are brought up to date by solving
+        left = not self.session.results and self.target.layer() is not None
+        if solve or left:
             self._solve(edited)
         else:
             self.session.relabel(edited)
@@ -388,8 +140,13 @@ class ComponentsWidget(DockPage):
             self.load(Path(path))
 
     def load(self, path: Path) -> None:
-        """Use the endmembers of a file in place of those shown."""
-        self._try(lambda: read_endmembers(path), solve=True)
+        """Use the endmembers of a file on the target, in place of those shown."""
+        if self.running:
+            return
+        try:
+            self._solve(read_endmembers(path), shown=False)
+        except FileError as error:
+            self._fail(error)
 
     def _ask_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -399,10 +156,12 @@ class ComponentsWidget(DockPage):
             self.save(Path(path))
 
     def save(self, path: Path) -> None:
-        """Write the endmembers as CSV; the dialog has asked before it replaces a file."""
+        """Write the endmembers as CSV."""
+        # the dialog has asked before it replaces a file, but not where the suffix is still to be added
+        asked = path.suffix.lower() == ".csv"
         try:
-            written = write_endmembers(self._some(), path, overwrite=True)
-        except FileError as error:
+            written = write_endmembers(self._some(), path, overwrite=asked)
+        except DeeperError as error:
             self._fail(error)
             return
         self.foot.message.set_text(f"Saved {written}.")

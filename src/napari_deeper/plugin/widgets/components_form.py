@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
-from napari_deeper.engine.unmix import UnmixParams
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.plugin.component_layers import CLASSES, COMPONENTS, COMPOSITE, RESIDUAL
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
-from napari_deeper.spectra.params import to_json
+from napari_deeper.spectra.params import options, to_json
 
-SHOWN = ["n_endmembers", "method", "solver"]
+SHOWN = ["method", "solver"]
 ADVANCED = ["leave_out_spikes", "seed"]
 LAYERS = {
     COMPOSITE: ("&Composite", "One picture: the colors of the ticked components added up", True),
-    CLASSES: ("C&lasses", "Labels: the component with the largest abundance; 0 is missing", True),
+    CLASSES: ("Cl&asses", "Labels: the component with the largest abundance; 0 is missing", True),
     COMPONENTS: ("&Maps", "A layer for each component: its abundance, from black to its color", False),
     RESIDUAL: (
         "Left &over",
@@ -36,13 +45,25 @@ class ComponentsForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.params = ParamsForm(UnmixParams, SHOWN, ADVANCED, self.changed.emit)
-        number: Any = self.params.field("n_endmembers")
-        number.setSpecialValueText("estimate")
+        # a box of its own: magicgui's cannot say "estimate" in place of 0
+        rule = options(UnmixParams, "n_endmembers")
+        self.number = QSpinBox()
+        self.number.setRange(int(rule["min"]), int(rule["max"]))
+        self.number.setValue(UnmixParams().n_endmembers)
+        self.number.setSpecialValueText("estimate")
+        self.number.setToolTip(str(rule["tooltip"]))
+        self.number.valueChanged.connect(lambda _: self.changed.emit())
+        for name in ("method", "solver"):
+            box: Any = self.params.field(name)
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(6)
         self.layers = {kind: QCheckBox(label) for kind, (label, _, _) in LAYERS.items()}
         for kind, (_, tooltip, on) in LAYERS.items():
             self.layers[kind].setToolTip(tooltip)
             self.layers[kind].setChecked(on)
-        self.every = QCheckBox("&Every cube")
+        self.every = QCheckBox("Every cu&be")
         self.every.setToolTip(
             "Apply these endmembers to every other cube layer too; cubes of one dwell time share one\n"
             "contrast per component"
@@ -51,19 +72,27 @@ class ComponentsForm(QWidget):
         fold.addWidget(self.params.advanced)
         fold.collapse(animate=False)
         boxes = QGridLayout()
-        for i, box in enumerate((*self.layers.values(), self.every)):
-            boxes.addWidget(box, i // 3, i % 3)
+        for i, tick in enumerate((*self.layers.values(), self.every)):
+            boxes.addWidget(tick, i // 3, i % 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        row = QFormLayout()
+        row.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        row.addRow(str(rule["label"]), self.number)
+        column.addLayout(row)
         column.addWidget(self.params)
         column.addLayout(boxes)
         column.addWidget(fold)
-        for box in self.layers.values():
-            box.toggled.connect(self.shown_changed)
+        for tick in self.layers.values():
+            tick.toggled.connect(self.shown_changed)
 
     def kinds(self) -> list[str]:
         """Return which layers to show."""
-        return [kind for kind, box in self.layers.items() if box.isChecked()]
+        return [kind for kind, tick in self.layers.items() if tick.isChecked()]
+
+    def solver(self) -> str:
+        """Return how abundances are solved for."""
+        return self.params.value().solver
 
     def value(self) -> UnmixParams:
         """Return the settings.
@@ -73,20 +102,23 @@ class ComponentsForm(QWidget):
         ParameterError
             Where a value is not allowed.
         """
-        return self.params.value()
+        return dataclasses.replace(self.params.value(), n_endmembers=self.number.value())
 
     def to_json(self) -> dict[str, Any]:
         """Return what is shown, as JSON types."""
         return {
-            "params": to_json(self.params.value()),
+            "params": to_json(self.value()),
             "layers": self.kinds(),
             "every": self.every.isChecked(),
         }
 
     def restore(self, record: dict[str, Any]) -> None:
         """Show what `to_json` returned; what this version does not know stays as it is."""
-        restore(self.params, record.get("params"))
+        params = record.get("params")
+        restore(self.params, params)
+        if isinstance(params, dict) and isinstance(params.get("n_endmembers"), int):
+            self.number.setValue(params["n_endmembers"])
         if isinstance(record.get("layers"), list):
-            for kind, box in self.layers.items():
-                box.setChecked(kind in record["layers"])
+            for kind, tick in self.layers.items():
+                tick.setChecked(kind in record["layers"])
         self.every.setChecked(record.get("every") is True)

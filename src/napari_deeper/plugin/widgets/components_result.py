@@ -27,25 +27,26 @@ class ComponentsResult(QWidget):
         self.table = EndmemberTable()
         self.plot = SpectrumPlot()
         self.plot.hide_band()
+        self.plot.legend.hide()  # the table is the legend
         self.plot.set_hint(HINT)
-        self.plot.set_y_label("Each scaled to 1, stacked")
-        self.plot.setMinimumHeight(110)
+        self.plot.set_y_label("Normalized")
+        self.plot.setMinimumHeight(100)
         self.merge = _button(
             "Mer&ge", "Make one of the selected rows: their mean, weighted by abundance"
         )
-        self.remove = _button("Remo&ve", "Take the selected rows out (Delete)")
+        self.remove = _button("Remove", "Take the selected rows out (Delete)")
         self.pixel = _button(
-            "From &pixel", "Add the spectrum of the pixel pinned in the Spectra dock"
+            "From pi&xel", "Add the spectrum of the pixel pinned in the Spectra dock"
         )
         self.region = _button(
             "From &ROI", "Add the mean spectrum inside the shapes of the active Shapes layer"
         )
         self.load = _button(
-            "L&oad...", "Use endmembers of a file in place of these: CSV or .npz, in cm-1"
+            "Loa&d...", "Use endmembers of a file in place of these: CSV or .npz, in cm-1"
         )
         self.save = _button("&Save...", "Save the endmembers as CSV, with names and colors")
         self.match = _button(
-            "Ma&tch",
+            "Match",
             "Compare with reference spectra; a good match names a component that has no name",
         )
         self.undo = _button("&Undo", "Go back to the endmembers before the last change")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
@@ -11,16 +12,19 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 from napari_deeper.engine.references import Match
 from napari_deeper.spectra.endmembers import Endmembers
 
-DRAWN, COLOR, NAME, SHARE, MATCH, SCORE = range(6)
+DRAWN, COLOR, NAME, SHARE, MATCH = range(5)
 HEADINGS = (
     ("", "Ticked: in the composite"),
     ("", "Click to choose another color"),
     ("Name", "Double-click to rename"),
     ("Map %", "Part of the pixels in which this component has the largest abundance"),
-    ("Match", "The reference spectrum that it is most like"),
-    ("Score", "How like it is: 1 is the same shape of spectrum; below 0.6 is no good match"),
+    (
+        "Match",
+        "How like a reference spectrum it is, and which, or a mixture of two:\n1 is the same shape; below "
+        "0.6 (0.7 for two) is no match",
+    ),
 )
-ROW_HEIGHT, SWATCH = 24, 16
+ROW_HEIGHT, SWATCH = 22, 14
 
 
 class EndmemberTable(QTableWidget):
@@ -49,7 +53,7 @@ class EndmemberTable(QTableWidget):
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
             columns.setMinimumSectionSize(24)
-        for column, width in ((DRAWN, 26), (COLOR, 26), (SHARE, 52), (MATCH, 80), (SCORE, 46)):
+        for column, width in ((DRAWN, 26), (COLOR, 26), (SHARE, 50), (MATCH, 92)):
             self.setColumnWidth(column, width)
         self.itemChanged.connect(self._on_changed)
         self.cellClicked.connect(self._on_clicked)
@@ -70,12 +74,11 @@ class EndmemberTable(QTableWidget):
             self.setItem(i, DRAWN, _tick(drawn[i]))
             self.setItem(i, COLOR, _swatch(endmembers.colors[i]))
             self.setItem(i, NAME, QTableWidgetItem(endmembers.names[i]))
-            self.setItem(i, SHARE, _fixed(f"{100 * shares[i]:.1f}", right=True))
+            share = "-" if math.isnan(shares[i]) else f"{100 * shares[i]:.1f}"
+            self.setItem(i, SHARE, _fixed(share, right=True))
             match = matches[i]
-            said = "" if match is None else match.reference if match.good else "no good match"
+            said = "" if match is None else _in_short(match)
             self.setItem(i, MATCH, _fixed(said, "" if match is None else str(match)))
-            score = "" if match is None else f"{match.score:.2f}"
-            self.setItem(i, SCORE, _fixed(score, "" if match is None else str(match), right=True))
         self._filling = False
 
     def chosen(self) -> list[int]:
@@ -124,6 +127,10 @@ def _swatch(color: str) -> QTableWidgetItem:
     item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
     item.setToolTip(f"{color}: click to choose another")
     return item
+
+
+def _in_short(match: Match) -> str:
+    return f"{match.fit:.2f} {match.label if match.good else 'none'}"
 
 
 def _fixed(text: str, tooltip: str = "", *, right: bool = False) -> QTableWidgetItem:

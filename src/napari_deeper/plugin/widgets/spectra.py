@@ -107,6 +107,7 @@ class SpectraWidget(DockPage):
         """Let go of the mouse and of the viewer's events."""
         super().release()
         self._redraw_timer.stop()
+        self._markers.release()
         self._pointer.release()
 
     # ---- places -------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_deeper.plugin.widgets.curve_legend import SHADE, CurveLegend, Entry
 from napari_deeper.plugin.widgets.shade import Shade
+from napari_deeper.plugin.widgets.still_axis import StillAxis
 
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
+LEAST_FILLED = 0.5  # part of the view's height that curves fill, or the view draws nearer
 SHADE_NAME = "shaded: ± 1 sigma"
 STYLES = (
     Qt.PenStyle.SolidLine,
@@ -62,7 +64,8 @@ class SpectrumPlot(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._plot = pg.PlotWidget(enableMenu=False)
+        axes = {side: StillAxis(side) for side in ("bottom", "left")}
+        self._plot = pg.PlotWidget(enableMenu=False, axisItems=axes)
         item = self._plot.getPlotItem()
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
         item.ctrlMenu.hide()
@@ -70,10 +73,17 @@ class SpectrumPlot(QWidget):
         item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
+        item.hideButtons()  # what they do, Fit view does
+        self._view = item.getViewBox()
+        self._follows = True  # until the user zooms or pans
+        self._axis_range = (600.0, 1800.0)
+        self._view.sigRangeChangedManually.connect(self._on_zoom)
         self.legend = CurveLegend()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
+        self._drawn_as: dict[pg.PlotDataItem, tuple[str, Qt.PenStyle]] = {}
         self._shades: list[Shade] = []
+        self._extent: tuple[float, float] | None = None
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
         self._band.setZValue(-10)
@@ -95,18 +105,24 @@ class SpectrumPlot(QWidget):
             self._items.append(item.plot(skipFiniteCheck=False, connect="finite"))
         for line in self._items[len(curves) :]:
             item.removeItem(line)
+            self._drawn_as.pop(line, None)
         del self._items[len(curves) :]
         entries = []
         for line, curve in zip(self._items, curves, strict=True):
             style = STYLES[curve.marker % len(STYLES)]
             line.setData(curve.wavenumber, curve.intensity)
-            line.setPen(pg.mkPen(curve.color, width=1, style=style))
+            if self._drawn_as.get(line) != (curve.color, style):
+                self._drawn_as[line] = (curve.color, style)
+                line.setPen(pg.mkPen(curve.color, width=1, style=style))
             entries.append(Entry(curve.name, curve.color, style))
         self._set_shades(curves)
         if any(shade.isVisible() for shade in self._shades):
             entries.insert(0, Entry(SHADE_NAME, self._foreground, None))
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
+        self._extent = _extent(curves)
+        if self._follows:
+            self._follow()
 
     def _set_shades(self, curves: list[Curve]) -> None:
         """Shade one sigma to either side of each curve that knows its uncertainty; items are reused."""
@@ -145,7 +161,8 @@ class SpectrumPlot(QWidget):
 
     def set_axis_range(self, low: float, high: float) -> None:
         """Show these wavenumbers."""
-        self._plot.getPlotItem().setXRange(low, high, padding=0.01)
+        self._axis_range = (low, high)
+        self._view.setXRange(low, high, padding=0.01)
         self._place_hint()
 
     def set_y_label(self, text: str) -> None:
@@ -158,8 +175,24 @@ class SpectrumPlot(QWidget):
         return str(self._plot.getPlotItem().getAxis("left").labelText)
 
     def fit(self) -> None:
-        """Let the view follow the curves again."""
-        self._plot.getPlotItem().enableAutoRange(x=True, y=True)
+        """Show the whole axis and all curves, and follow them again."""
+        self._follows = True
+        self.set_axis_range(*self._axis_range)
+        self._follow(exactly=True)
+
+    def _follow(self, exactly: bool = False) -> None:
+        """Bring the curves into view, but leave the view where they fit: it shall not jump at every pixel."""
+        if self._extent is None:
+            return
+        low, high = self._extent
+        bottom, top = self._view.viewRange()[1]
+        fits = bottom <= low and high <= top and high - low >= LEAST_FILLED * (top - bottom)
+        if exactly or not fits:
+            self._view.setYRange(low, high, padding=0.06)
+            self._place_hint()
+
+    def _on_zoom(self, *_: object) -> None:
+        self._follows = False
 
     def band(self) -> tuple[float, float]:
         """Return the band, (low, high) in cm-1."""
@@ -195,6 +228,21 @@ class SpectrumPlot(QWidget):
 
     def _on_band(self) -> None:
         self.band_changed.emit(*self.band())
+
+
+def _extent(curves: list[Curve]) -> tuple[float, float] | None:
+    """Return the lowest and highest intensity of the curves with their shades, or None where there is none."""
+    ends = []
+    for curve in curves:
+        sigma = 0.0 if curve.uncertainty is None else np.nan_to_num(curve.uncertainty)
+        for side in (curve.intensity - sigma, curve.intensity + sigma):
+            finite = side[np.isfinite(side)]
+            if finite.size:
+                ends += [float(finite.min()), float(finite.max())]
+    if not ends:
+        return None
+    low, high = min(ends), max(ends)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
 def _one_sigma(curve: Curve) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

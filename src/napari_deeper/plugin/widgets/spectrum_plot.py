@@ -75,9 +75,8 @@ class SpectrumPlot(QWidget):
         item.setClipToView(True)
         item.hideButtons()  # what they do, Fit view does
         self._view = item.getViewBox()
-        self._follows = True  # until the user zooms or pans
+        self._followed: list[float] | None = None  # where the view was brought to
         self._axis_range = (600.0, 1800.0)
-        self._view.sigRangeChangedManually.connect(self._on_zoom)
         self.legend = CurveLegend()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
@@ -121,8 +120,7 @@ class SpectrumPlot(QWidget):
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
         self._extent = _extent(curves)
-        if self._follows:
-            self._follow()
+        self._follow()
 
     def _set_shades(self, curves: list[Curve]) -> None:
         """Shade one sigma to either side of each curve that knows its uncertainty; items are reused."""
@@ -176,23 +174,21 @@ class SpectrumPlot(QWidget):
 
     def fit(self) -> None:
         """Show the whole axis and all curves, and follow them again."""
-        self._follows = True
+        self._followed = None
         self.set_axis_range(*self._axis_range)
-        self._follow(exactly=True)
+        self._follow()
 
-    def _follow(self, exactly: bool = False) -> None:
-        """Bring the curves into view, but leave the view where they fit: it shall not jump at every pixel."""
-        if self._extent is None:
+    def _follow(self) -> None:
+        """Bring the curves into view, but leave it where they fit, and where it was moved otherwise."""
+        shown = self._view.viewRange()[1]
+        if self._extent is None or self._followed not in (None, shown):
             return
         low, high = self._extent
-        bottom, top = self._view.viewRange()[1]
+        bottom, top = shown
         fits = bottom <= low and high <= top and high - low >= LEAST_FILLED * (top - bottom)
-        if exactly or not fits:
+        if self._followed is None or not fits:
             self._view.setYRange(low, high, padding=0.06)
-            self._place_hint()
-
-    def _on_zoom(self, *_: object) -> None:
-        self._follows = False
+            self._followed = list(self._view.viewRange()[1])
 
     def band(self) -> tuple[float, float]:
         """Return the band, (low, high) in cm-1."""

@@ -1,4 +1,4 @@
-"""What the canvas says of the cube on it: the true wavenumber of the slider, and a scale bar."""
+"""What the canvas says of the cube on it: the wavenumber of the slider or what its heatmap shows, and a scale bar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_deeper.plugin.layers import (
+    SHOWS,
+    SOURCE,
     channel_at_slider,
     cube_layers,
     is_cube,
@@ -73,9 +75,13 @@ class _Follower:
         viewer.layers.selection.events.active.connect(self._refresh)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
+        viewer.layers.events.renamed.connect(self._refresh)
         self._refresh()
 
     def _on_layers(self, event: Any = None) -> None:
+        layer = getattr(event, "value", None)
+        if layer is not None and SHOWS in layer.metadata:
+            layer.events.visible.connect(self._refresh)
         cubes = cube_layers(self._viewer.layers)
         if cubes and not self._seen_cube:
             axis = wavenumbers(cubes[-1])
@@ -92,8 +98,18 @@ class _Follower:
         overlays.scale_bar.visible = layer is not None
         if layer is None or viewer.dims.ndim < 3:
             return
-        channel = channel_at_slider(layer, viewer)
+        overlays.text.text = f"{self._describe(layer)}\n{layer.name}"
+
+    def _describe(self, layer: Layer) -> str:
+        """Return what the canvas shows of a cube: its heatmap lies over the channel of the slider."""
+        for above in reversed(self._viewer.layers):
+            if above is layer:
+                break
+            shows = above.metadata.get(SHOWS)
+            if shows and above.visible and above.metadata.get(SOURCE) is layer:
+                return (
+                    f"{shows['label']} ({shows['unit']})" if shows["unit"] else str(shows["label"])
+                )
+        channel = channel_at_slider(layer, self._viewer)
         axis = wavenumbers(layer)
-        overlays.text.text = (
-            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
-        )
+        return f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"

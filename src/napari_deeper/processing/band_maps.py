@@ -82,7 +82,11 @@ def band_map(
     image = _measure(intensity, wavenumber, spec, window, uncertainty)
     if spec.over is None:
         return image
-    below = denominator(intensity, wavenumber, spec, uncertainty)
+    return divide(image, denominator(intensity, wavenumber, spec, uncertainty))
+
+
+def divide(image: Image, below: Image) -> Image:
+    """Return the ratio (y, x) of a band to its denominator."""
     with np.errstate(invalid="ignore", over="ignore"):
         return np.asarray(image / below, np.float32)
 

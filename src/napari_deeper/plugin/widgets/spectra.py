@@ -32,12 +32,14 @@ from napari_deeper.plugin.widgets.heatmap import Heatmaps
 from napari_deeper.plugin.widgets.markers import Markers, Place
 from napari_deeper.plugin.widgets.pointer import Pointer
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
+from napari_deeper.processing.band_maps import BandSpec
 from napari_deeper.spectra.errors import FileError
 
 if TYPE_CHECKING:
     import napari
 
 MOVE_MS = 16
+REST_MS = 150  # a band that has not moved for so long rests
 HINT = "Click a pixel to read its spectrum.\nShift + move: browse.  Ctrl + click: add a marker."
 NO_CUBE = "No Raman cube is open.\nFile > Open, or File > Open Sample > DeepeR."
 MOVES = {
@@ -62,21 +64,30 @@ class SpectraWidget(DockPage):
         self._redraw_timer.setSingleShot(True)
         self._redraw_timer.setInterval(MOVE_MS)
         self._redraw_timer.timeout.connect(self.refresh)
+        self._rest_timer = QTimer(self)
+        self._rest_timer.setSingleShot(True)
+        self._rest_timer.setInterval(REST_MS)
+        self._rest_timer.timeout.connect(self._on_rest)
         self.band = BandBar()
         self.plot = SpectrumPlot()
         self.panel = CurvePanel()
         self._remembered = Remembered("spectra")
-        self.panel.uncertainty.setChecked(bool(self._remembered.load().get("uncertainty", True)))
+        record = self._remembered.load()
+        self.panel.uncertainty.setChecked(bool(record.get("uncertainty", True)))
+        self.band.restore(record)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
-        layout.addWidget(self.band)
         # the settings stand beside the plot: on a small screen height is what is short
         row = QHBoxLayout()
-        row.addWidget(self.plot, stretch=1)
+        row.addWidget(self.band)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.plot, stretch=1)
+        middle.addWidget(self.panel.status)
+        row.addLayout(middle, stretch=1)
         row.addWidget(self.panel)
         layout.addLayout(row, stretch=1)
-        layout.addWidget(self.panel.status)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
@@ -85,9 +96,11 @@ class SpectraWidget(DockPage):
 
     def _connect(self) -> None:
         self.band.band_changed.connect(self.plot.set_band)
-        self.band.heatmap_changed.connect(self._update_heatmaps)
+        self.band.over_changed.connect(self.plot.set_over)
+        self.band.heatmap_changed.connect(self._on_measure)
         self.band.trust.clicked.connect(self.show_trust)
         self.plot.band_changed.connect(self._on_band)
+        self.plot.over_changed.connect(self._on_over)
         self.panel.uncertainty.toggled.connect(self._remember)
         self.panel.changed.connect(self.refresh)
         self.panel.copy.clicked.connect(self.copy_spectra)
@@ -107,6 +120,7 @@ class SpectraWidget(DockPage):
         """Let go of the mouse and of the viewer's events."""
         super().release()
         self._redraw_timer.stop()
+        self._rest_timer.stop()
         self._markers.release()
         self._pointer.release()
 
@@ -256,8 +270,29 @@ class SpectraWidget(DockPage):
 
     def _on_band(self, low: float, high: float) -> None:
         self.band.show_band(low, high)
-        self._update_heatmaps()
+        self._on_moved()
         follow_band(self._viewer, low, high)
+
+    def _on_over(self, low: float, high: float) -> None:
+        self.band.show_over(low, high)
+        self._on_moved()
+
+    def _on_moved(self) -> None:
+        """Follow a band that moves as far as time allows, and do the rest when it rests."""
+        self._rest_timer.start()
+        if self._heatmaps.is_quick(self._spec()):
+            self._update_heatmaps(moving=True)
+
+    def _on_rest(self) -> None:
+        self._update_heatmaps()
+
+    def _on_measure(self) -> None:
+        self.plot.show_over(self.band.has_ratio())
+        self._remember()
+        self._update_heatmaps()
+
+    def _spec(self) -> BandSpec:
+        return self.band.spec(self.plot.band(), self.plot.over())
 
     def show_trust(self) -> None:
         """Show the uncertainty of the band and the flagged pixels of the current cube as layers over it."""
@@ -265,19 +300,23 @@ class SpectraWidget(DockPage):
         if layer is not None:
             self.panel.status.say(show_trust(self._viewer, layer, *self.plot.band()))
 
-    def _remember(self, shown: bool) -> None:
-        self._remembered.save(uncertainty=shown)
+    def _remember(self, *_: object) -> None:
+        self._remembered.save(
+            uncertainty=self.panel.uncertainty.isChecked(), **self.band.settings()
+        )
 
-    def _update_heatmaps(self, *_: object) -> None:
+    def _update_heatmaps(self, *, moving: bool = False) -> None:
         if not self.band.heatmap.isChecked():
             self._heatmaps.remove()
             return
         current = current_cube(self._viewer)
         shown = self._cubes() if self.band.every.isChecked() else [current] if current else []
         self._heatmaps.remove(keep=shown)
-        problems = self._heatmaps.update(shown, *self.plot.band())
-        if problems:
-            self.panel.status.say(problems[0])
+        outcome = self._heatmaps.update(shown, self._spec(), moving=moving)
+        if outcome.problems:
+            self.panel.status.say(outcome.problems[0], outcome.problems[1:])
+        elif outcome.sharing and not moving:
+            self.panel.status.say(outcome.sharing)
 
     def _on_removed(self, *_: object) -> None:
         # a heatmap of a cube that is gone would show what nobody can check any more

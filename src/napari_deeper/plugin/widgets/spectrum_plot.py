@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_deeper.plugin.widgets.curve_legend import SHADE, CurveLegend, Entry
 from napari_deeper.plugin.widgets.shade import Shade
@@ -17,6 +17,7 @@ from napari_deeper.plugin.widgets.still_axis import StillAxis
 
 # Okabe & Ito: told apart by color-blind readers; black and yellow are left out, for dark and for light grounds
 COLORS = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#999999")
+LOW, LOW_AXIS, TALL_AXIS = 210, 20, 36  # heights in pixels
 LEAST_FILLED = 0.5  # part of the view's height that curves fill, or the view draws nearer
 SHADE_NAME = "shaded: ± 1 sigma"
 STYLES = (
@@ -58,9 +59,13 @@ class Curve:
 
 
 class SpectrumPlot(QWidget):
-    """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged."""
+    """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged.
+
+    A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown.
+    """
 
     band_changed = Signal(float, float)
+    over_changed = Signal(float, float)
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +75,7 @@ class SpectrumPlot(QWidget):
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
         item.ctrlMenu.hide()
         item.setLabel("bottom", "Raman shift (cm<sup>-1</sup>)")
-        item.getAxis("bottom").setHeight(36)
+        item.getAxis("bottom").setHeight(TALL_AXIS)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
         item.hideButtons()  # what they do, Fit view does
@@ -78,6 +83,7 @@ class SpectrumPlot(QWidget):
         self._followed: list[float] | None = None  # where the view was brought to
         self._axis_range = (600.0, 1800.0)
         self.legend = CurveLegend()
+        self._axes_note = QLabel()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
         self._drawn_as: dict[pg.PlotDataItem, tuple[str, Qt.PenStyle]] = {}
@@ -87,15 +93,37 @@ class SpectrumPlot(QWidget):
         self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
         self._band.setZValue(-10)
         self._band.sigRegionChanged.connect(self._on_band)
+        self._over = pg.LinearRegionItem((996, 1012), swapMode="sort")
+        self._over.setZValue(-10)
+        self._over.setVisible(False)
+        self._over.sigRegionChanged.connect(self._on_over)
         item.addItem(self._band, ignoreBounds=True)
+        item.addItem(self._over, ignoreBounds=True)
         item.addItem(self._hint, ignoreBounds=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.legend)
+        top = QHBoxLayout()
+        top.addWidget(self.legend, stretch=1)
+        top.addWidget(self._axes_note, alignment=Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(top)
         layout.addWidget(self._plot, stretch=1)
+        self._is_low = False
+        self._axes_note.setVisible(False)
         self.set_y_label("Intensity")
         self.set_axis_range(600, 1800)
+
+    def resizeEvent(self, event: object) -> None:
+        """Name the axes in the legend's strip where the plot is low: their own labels take a quarter of it."""
+        is_low = self.height() < LOW
+        if is_low == self._is_low:
+            return
+        self._is_low = is_low
+        item = self._plot.getPlotItem()
+        for side in ("left", "bottom"):
+            item.getAxis(side).showLabel(not is_low)
+        item.getAxis("bottom").setHeight(LOW_AXIS if is_low else TALL_AXIS)
+        self._axes_note.setVisible(is_low)
 
     def set_curves(self, curves: list[Curve]) -> None:
         """Draw these curves instead of the ones before; plot items are reused, which keeps dragging smooth."""
@@ -166,7 +194,11 @@ class SpectrumPlot(QWidget):
     def set_y_label(self, text: str) -> None:
         """Name the intensity axis, with its unit."""
         if text != self.y_label():  # a new label lays out the whole plot again
-            self._plot.getPlotItem().setLabel("left", text)
+            axis = self._plot.getPlotItem().getAxis("left")
+            axis.setLabel(text)
+            axis.showLabel(not self._is_low)
+            self._axes_note.setText(f"↑ {text}  → cm<sup>-1</sup>")
+            self._axes_note.setToolTip(f"{text} against Raman shift (cm-1)")
 
     def y_label(self) -> str:
         """Return the name of the intensity axis."""
@@ -199,6 +231,19 @@ class SpectrumPlot(QWidget):
         """Move the band."""
         self._band.setRegion((low, high))
 
+    def over(self) -> tuple[float, float]:
+        """Return the band to divide by, (low, high) in cm-1."""
+        low, high = self._over.getRegion()
+        return float(low), float(high)
+
+    def set_over(self, low: float, high: float) -> None:
+        """Move the band to divide by."""
+        self._over.setRegion((low, high))
+
+    def show_over(self, shown: bool) -> None:
+        """Show the band to divide by, or hide it."""
+        self._over.setVisible(shown)
+
     def set_theme(self, background: str, foreground: str) -> None:
         """Take the colors of napari's theme."""
         self._plot.setBackground(background)
@@ -212,11 +257,13 @@ class SpectrumPlot(QWidget):
         self._hint.setColor(foreground)
         tint = pg.mkColor(foreground)
         tint.setAlpha(40)
-        self._band.setBrush(tint)
-        tint.setAlpha(70)
-        self._band.setHoverBrush(tint)
-        for line in self._band.lines:
-            line.setPen(pg.mkPen(foreground, width=1))
+        hovered = pg.mkColor(foreground)
+        hovered.setAlpha(70)
+        for band, style in ((self._band, STYLES[0]), (self._over, STYLES[1])):
+            band.setBrush(tint)
+            band.setHoverBrush(hovered)
+            for line in band.lines:
+                line.setPen(pg.mkPen(foreground, width=1, style=style))
 
     def _place_hint(self) -> None:
         rect = self._plot.getPlotItem().viewRect()
@@ -224,6 +271,9 @@ class SpectrumPlot(QWidget):
 
     def _on_band(self) -> None:
         self.band_changed.emit(*self.band())
+
+    def _on_over(self) -> None:
+        self.over_changed.emit(*self.over())
 
 
 def _extent(curves: list[Curve]) -> tuple[float, float] | None:

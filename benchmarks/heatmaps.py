@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from napari_deeper.processing.band_maps import BandSpec, band_map
-from napari_deeper.processing.bands import band_mean, channels_in_band
+from napari_deeper.processing.bands import channels_in_band
 
 BANDS = ((1444.0, 1456.0), (1425.0, 1475.0), (1250.0, 1700.0), (600.0, 1800.0))
 MEASURES = (("mean", False), ("area", True), ("height", True), ("position", True), ("width", True))
@@ -51,7 +51,7 @@ def running_sums(intensity: np.ndarray) -> np.ndarray:
 
 
 def time_sums(n_yx: int, n_channels: int, n_repeats: int) -> None:
-    from window_timing import make_cube
+    from timed_cubes import make_cube
 
     cube = make_cube(n_yx, n_channels)
     intensity, axis = cube.intensity, cube.wavenumber
@@ -75,7 +75,7 @@ def time_sums(n_yx: int, n_channels: int, n_repeats: int) -> None:
             total = sums[chosen.stop] - sums[chosen.start]
             return (total / (chosen.stop - chosen.start)).astype(np.float32)
 
-        plain = milliseconds(partial(band_mean, intensity, axis, low, high), n_repeats)
+        plain = milliseconds(partial(intensity[..., chosen].mean, axis=2), n_repeats)
         weighted = milliseconds(partial(band_map, intensity, axis, BandSpec(low, high)), n_repeats)
         pairs = (plain, weighted, milliseconds(from_sums, n_repeats))
         print(f"| {low:.0f}-{high:.0f} | {' | '.join(shown(pair) for pair in pairs)} |")
@@ -88,59 +88,57 @@ def time_sums(n_yx: int, n_channels: int, n_repeats: int) -> None:
             print(f"| {measure}{BASELINE[baseline]} | {low:.0f}-{high:.0f} | {shown(pair)} |")
 
 
+def in_window(rows: list[tuple[float, float]]) -> str:
+    """Return p50 and p95 of the time, and of the time of the window's own thread, ms."""
+    return " | ".join(shown(two([1e3 * row[i] for row in rows])) for i in (0, 1))
+
+
 def time_drag(n_yx: int, n_channels: int, n_steps: int) -> None:
-    from window_timing import Painted, Window, drawn, make_cube, settle
+    from timed_cubes import make_cube
+    from window_timing import Painted, Window, drawn, settle
 
     window = Window([make_cube(n_yx, n_channels)])
     spectra = window.spectra
     painted = Painted(spectra, window.main)
     spectra.pin((1.0, 1.0))
     spectra.band.heatmap.setChecked(True)
-    settle(0.5)
-    while spectra.preparing:
-        settle(0.1)
     print(f"\nOne step of a dragged band, {n_yx} x {n_yx} x {n_channels}, in the window, ms.\n")
-    print("| measure | step p50 | p95 | to the screen p50 | p95 |")
-    print("|---|---|---|---|---|")
-    for measure, baseline in MEASURES:
-        spectra.measure.set_measure(measure, baseline=baseline)
-        settle(1.0)
-        while spectra.preparing:
-            settle(0.1)
-        steps, screens = [], []
-        for low in np.linspace(900, 1500, n_steps):
-            act = lambda: spectra.plot.set_band(low, low + 30)  # noqa: B023,E731
-            done, _, screen = drawn(act, painted)
-            steps.append(1e3 * done)
-            screens.append(1e3 * screen)
-        print(f"| {measure} | {shown(two(steps))} | {shown(two(screens))} |")
+    print("| measure | until | p50 | p95 | own thread p50 | p95 |\n|---|---|---|---|---|---|")
+    for measure, baseline in MEASURES[:3]:
+        spectra.band.set_measure(measure, baseline=baseline)
+        settle(0.5)
+        lows = np.linspace(900, 1500, n_steps)
+        steps = [drawn(partial(spectra.plot.set_band, low, low + 30), painted) for low in lows]
+        for i, end in ((0, "the layer has it"), (2, "the screen shows it")):
+            times = in_window([step[i] for step in steps])
+            print(f"| {measure}{BASELINE[baseline]} | {end} | {times} |")
     painted.release()
     window.close()
 
 
 def time_click(n_yx: int, n_channels: int, n_clicks: int) -> None:
-    from window_timing import Painted, Window, drawn, make_cube, settle
+    from timed_cubes import make_cube
+    from window_timing import Painted, Window, drawn, settle
 
     rng = np.random.default_rng(0)
-    print(
-        f"\nFrom the release of the button to the spectra of five cubes of {n_yx} x {n_yx} x {n_channels}, ms.\n"
-    )
-    print("| window | step | p50 | p95 |")
-    print("|---|---|---|---|")
+    print("\nFrom the release of the button to the spectra of five cubes of ", end="")
+    print(f"{n_yx} x {n_yx} x {n_channels}, ms.\n")
+    print("| window | until | p50 | p95 | own thread p50 | p95 |\n|---|---|---|---|---|---|")
     for size in ((1600, 1000), (1280, 720)):
         window = Window([make_cube(n_yx, n_channels, seed) for seed in range(5)], size)
         painted = Painted(window.spectra, window.main)
         window.press((1.0, 1.0))()
         settle(0.5)
-        rows: list[list[float]] = [[], [], []]
+        clicks = []
         for place in rng.uniform(0, 0.5 * (n_yx - 1), (n_clicks, 2)):
             release = window.press(tuple(place))
             settle(0.08)  # a hand holds the button for about as long
-            for row, seconds in zip(rows, drawn(release, painted), strict=True):
-                row.append(1e3 * seconds)
-        names = ("mouse and spectra handled", "plot painted", "window on the screen")
-        for name, row in zip(names, rows, strict=True):
-            print(f"| {size[0]} x {size[1]} | {name} | {shown(two(row))} |")
+            clicks.append(drawn(release, painted))
+        ends = ("spectra read and set", "plot painted", "the screen shows them")
+        for i, end in enumerate(ends):
+            print(
+                f"| {size[0]} x {size[1]} | {end} | {in_window([click[i] for click in clicks])} |"
+            )
         painted.release()
         window.close()
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 KEY = "napari_deeper_heatmap"
 MISSING_COLOR = "#8c8c8c"
 SLOW_S = 0.008  # half a frame: what takes longer waits until the band rests
+NEAR = 0.02  # of the span of the contrast: what is less is not seen
 _N_SAMPLED = 50_000  # values that the contrast is taken from
 
 
@@ -145,9 +146,7 @@ class Heatmaps:
             layer = self._add(source, image, limits, spec)
         else:
             layer.data = image
-            if tuple(layer.contrast_limits) != limits:
-                layer.contrast_limits_range = limits
-                layer.contrast_limits = limits
+            _set_limits(layer, limits, moving)
         if moving:
             return
         shows = describe(source, spec)
@@ -202,6 +201,16 @@ def describe(source: ImageLayer, spec: BandSpec) -> dict[str, Any]:
         "unit": unit,
         "label": label_of(spec),
     }
+
+
+def _set_limits(layer: ImageLayer, limits: tuple[float, float], moving: bool) -> None:
+    """Set the contrast; while the band moves only where it shows, since it takes napari longer than the image."""
+    far = max(abs(now - wanted) for now, wanted in zip(layer.contrast_limits, limits, strict=True))
+    if moving and far > NEAR * (limits[1] - limits[0]):
+        layer.contrast_limits = limits
+    elif not moving and far > 0:
+        layer.contrast_limits_range = limits
+        layer.contrast_limits = limits
 
 
 def _kind(spec: BandSpec) -> tuple[str, bool]:

@@ -277,15 +277,15 @@ def test_the_view_stays_where_the_next_spectrum_fits_it(window, qtbot):
     assert view.viewRange()[1] == pytest.approx(ranges[2])
 
 
-def test_a_low_plot_names_its_axes_beside_the_legend(window, small_cube, qtbot):
+def test_a_low_plot_names_its_axes_below_it(window, small_cube, qtbot):
     viewer, spectra = window
     add_cube(viewer, with_header(small_cube, intensity_unit="counts"))
     plot = spectra.plot
     plot.setFixedHeight(400)
     axis = plot._plot.getPlotItem().getAxis("bottom")
     qtbot.waitUntil(lambda: axis.height() > 30)
-    assert not plot._axes_note.isVisible()
+    assert not plot.axes_note.isVisible()
     plot.setFixedHeight(150)
-    qtbot.waitUntil(lambda: plot._axes_note.isVisible() and axis.height() < 25)
-    assert "counts" in plot._axes_note.text()
+    qtbot.waitUntil(lambda: plot.axes_note.isVisible() and axis.height() < 25)
+    assert "counts" in plot.axes_note.text()
     assert plot.y_label() == "Intensity (counts)"

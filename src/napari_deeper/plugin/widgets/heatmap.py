@@ -181,6 +181,7 @@ class Heatmaps:
             contrast_limits=limits,
             metadata={KEY: source, SOURCE: source, SHOWS: describe(source, spec)},
         )
+        layer.colorbar.position = "bottom_left"  # the other corners have texts
         if any(type(above).__name__ == "Points" for above in layers[layers.index(source) :]):
             put_below_markers(
                 layers

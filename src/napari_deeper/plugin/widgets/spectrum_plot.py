@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_deeper.plugin.widgets.curve_legend import SHADE, CurveLegend, Entry
 from napari_deeper.plugin.widgets.shade import Shade
@@ -61,7 +61,8 @@ class Curve:
 class SpectrumPlot(QWidget):
     """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged.
 
-    A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown.
+    `axes_note` stands in for the names of the axes in a low plot; its owner places it. A second, dashed band,
+    `over_changed(low, high)`, is there while a ratio is shown.
     """
 
     band_changed = Signal(float, float)
@@ -83,7 +84,7 @@ class SpectrumPlot(QWidget):
         self._followed: list[float] | None = None  # where the view was brought to
         self._axis_range = (600.0, 1800.0)
         self.legend = CurveLegend()
-        self._axes_note = QLabel()
+        self.axes_note = QLabel()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
         self._drawn_as: dict[pg.PlotDataItem, tuple[str, Qt.PenStyle]] = {}
@@ -103,18 +104,15 @@ class SpectrumPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        top = QHBoxLayout()
-        top.addWidget(self.legend, stretch=1)
-        top.addWidget(self._axes_note, alignment=Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(top)
+        layout.addWidget(self.legend)
         layout.addWidget(self._plot, stretch=1)
         self._is_low = False
-        self._axes_note.setVisible(False)
+        self.axes_note.setVisible(False)
         self.set_y_label("Intensity")
         self.set_axis_range(600, 1800)
 
     def resizeEvent(self, event: object) -> None:
-        """Name the axes in the legend's strip where the plot is low: their own labels take a quarter of it."""
+        """Leave naming the axes to `axes_note` where the plot is low: their labels would take a quarter of it."""
         is_low = self.height() < LOW
         if is_low == self._is_low:
             return
@@ -123,7 +121,7 @@ class SpectrumPlot(QWidget):
         for side in ("left", "bottom"):
             item.getAxis(side).showLabel(not is_low)
         item.getAxis("bottom").setHeight(LOW_AXIS if is_low else TALL_AXIS)
-        self._axes_note.setVisible(is_low)
+        self.axes_note.setVisible(is_low)
 
     def set_curves(self, curves: list[Curve]) -> None:
         """Draw these curves instead of the ones before; plot items are reused, which keeps dragging smooth."""
@@ -197,8 +195,8 @@ class SpectrumPlot(QWidget):
             axis = self._plot.getPlotItem().getAxis("left")
             axis.setLabel(text)
             axis.showLabel(not self._is_low)
-            self._axes_note.setText(f"↑ {text}  → cm<sup>-1</sup>")
-            self._axes_note.setToolTip(f"{text} against Raman shift (cm-1)")
+            self.axes_note.setText(f"↑ {text}  → cm<sup>-1</sup>")
+            self.axes_note.setToolTip(f"{text} against Raman shift (cm-1)")
 
     def y_label(self) -> str:
         """Return the name of the intensity axis."""

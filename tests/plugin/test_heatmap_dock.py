@@ -289,3 +289,29 @@ def test_a_low_plot_names_its_axes_below_it(window, small_cube, qtbot):
     qtbot.waitUntil(lambda: plot.axes_note.isVisible() and axis.height() < 25)
     assert "counts" in plot.axes_note.text()
     assert plot.y_label() == "Intensity (counts)"
+
+
+def test_the_axes_are_drawn_anew_where_the_plot_changes(window, small_cube, qtbot):
+    viewer, spectra = window
+    add_cube(viewer, small_cube)
+    view = spectra.plot._plot
+    axis = view.getPlotItem().getAxis("bottom")
+    spectra.plot.setFixedHeight(300)
+    qtbot.wait(50)
+    view.grab()
+    before = axis.picture
+    spectra.pin((4.0, -1.0))
+    view.grab()
+    assert axis.picture is before
+    for change in (
+        lambda: spectra.plot.setFixedHeight(340),
+        lambda: spectra.plot.set_axis_range(900, 1100),
+        lambda: spectra.plot.set_theme("white", "black"),
+    ):
+        change()
+        qtbot.wait(50)
+        view.grab()
+        assert axis.picture is not before
+        bounds = axis.boundingRect()
+        assert axis.picture.height() == round(bounds.height())
+        before = axis.picture

@@ -289,7 +289,7 @@ def test_a_legend_of_many_curves_stays_two_rows_above_the_plot(window, small_cub
     qtbot.wait(50)
     legend = spectra.plot.legend
     assert legend.height() == 2 * low
-    assert legend.geometry().bottom() <= spectra.plot._plot.geometry().top()
+    assert legend.geometry().bottom() <= spectra.plot.geometry().top()
     n_named = len(legend.shown()) - 1
     assert legend.shown()[-1] == f"and {25 - n_named} more"
     assert legend.full_text(n_named).splitlines() == legend.names()[n_named:]

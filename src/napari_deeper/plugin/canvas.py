@@ -98,18 +98,17 @@ class _Follower:
         overlays.scale_bar.visible = layer is not None
         if layer is None or viewer.dims.ndim < 3:
             return
-        overlays.text.text = f"{self._describe(layer)}\n{layer.name}"
+        overlays.text.text = self._describe(layer)
 
     def _describe(self, layer: Layer) -> str:
-        """Return what the canvas shows of a cube: its heatmap lies over the channel of the slider."""
+        """Return what the canvas shows: the topmost heatmap over a cube, else the channel of the slider."""
         for above in reversed(self._viewer.layers):
             if above is layer:
                 break
-            shows = above.metadata.get(SHOWS)
-            if shows and above.visible and above.metadata.get(SOURCE) is layer:
-                return (
-                    f"{shows['label']} ({shows['unit']})" if shows["unit"] else str(shows["label"])
-                )
+            shows, source = above.metadata.get(SHOWS), above.metadata.get(SOURCE)
+            if shows and above.visible and source is not None:
+                unit = f" ({shows['unit']})" if shows["unit"] else ""
+                return f"{shows['label']}{unit}\n{source.name}"
         channel = channel_at_slider(layer, self._viewer)
         axis = wavenumbers(layer)
-        return f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        return f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"

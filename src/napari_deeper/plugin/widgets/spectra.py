@@ -79,17 +79,23 @@ class SpectraWidget(DockPage):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         # the settings stand beside the plot: on a small screen height is what is short
-        row = QHBoxLayout()
-        row.addWidget(self.band)
-        middle = QVBoxLayout()
-        middle.setSpacing(0)
-        middle.addWidget(self.plot, stretch=1)
         foot = QHBoxLayout()
         foot.addWidget(self.panel.status, stretch=1)
         foot.addWidget(self.plot.axes_note)
-        middle.addLayout(foot)
-        row.addLayout(middle, stretch=1)
-        row.addWidget(self.panel)
+        curves = QVBoxLayout()
+        curves.setSpacing(0)
+        curves.addWidget(self.plot, stretch=1)
+        curves.addLayout(foot)
+        below = QHBoxLayout()
+        below.addLayout(curves, stretch=1)
+        below.addWidget(self.panel)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.plot.legend)
+        right.addLayout(below, stretch=1)
+        row = QHBoxLayout()
+        row.addWidget(self.band)
+        row.addLayout(right, stretch=1)
         layout.addLayout(row, stretch=1)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -313,7 +319,9 @@ class SpectraWidget(DockPage):
             self._heatmaps.remove()
             return
         current = current_cube(self._viewer)
-        shown = self._cubes() if self.band.every.isChecked() else [current] if current else []
+        shown = [current] if current else []
+        if self.band.every.isChecked():  # that of the current cube comes last, on top
+            shown = [cube for cube in self._cubes() if cube is not current] + shown
         self._heatmaps.remove(keep=shown)
         outcome = self._heatmaps.update(shown, self._spec(), moving=moving)
         if outcome.problems:

@@ -61,8 +61,8 @@ class Curve:
 class SpectrumPlot(QWidget):
     """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged.
 
-    `axes_note` stands in for the names of the axes in a low plot; its owner places it. A second, dashed band,
-    `over_changed(low, high)`, is there while a ratio is shown.
+    A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown. The owner of the plot
+    places its `legend`, and the `axes_note` that stands in for the names of the axes where the plot is low.
     """
 
     band_changed = Signal(float, float)
@@ -104,7 +104,6 @@ class SpectrumPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.legend)
         layout.addWidget(self._plot, stretch=1)
         self._is_low = False
         self.axes_note.setVisible(False)

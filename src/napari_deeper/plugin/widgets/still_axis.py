@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPixmap
 
 
@@ -20,23 +20,25 @@ class StillAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph states no types
         """Copy the image, made anew where pyqtgraph has thrown it away."""
         device = painter.device()
         ratio = device.devicePixelRatioF() if device is not None else 1.0
-        # pyqtgraph sets the picture to None wherever it must be drawn anew
-        if self.picture is None or self.picture.devicePixelRatioF() != ratio:
-            self.picture: QPixmap | None = self._draw(ratio)
+        size = _pixels(self.boundingRect(), ratio)
+        # pyqtgraph sets the picture to None where it must be drawn anew; with the grid its size counts too
+        if self.picture is None or self.picture.size() != size:
+            self.picture: QPixmap | None = self._draw(size, ratio)
         painter.drawPixmap(self.boundingRect().topLeft(), self.picture)
 
-    def _draw(self, ratio: float) -> QPixmap:
-        bounds = self.boundingRect()
-        image = QPixmap(
-            max(1, round(bounds.width() * ratio)), max(1, round(bounds.height() * ratio))
-        )
+    def _draw(self, size: QSize, ratio: float) -> QPixmap:
+        image = QPixmap(size)
         image.setDevicePixelRatio(ratio)
         image.fill(Qt.GlobalColor.transparent)
         painter = QPainter(image)
         painter.setFont(self.style["tickFont"] or painter.font())
-        painter.translate(-bounds.topLeft())
+        painter.translate(-self.boundingRect().topLeft())
         strokes = self.generateDrawSpecs(painter)
         if strokes is not None:
             self.drawPicture(painter, *strokes)
         painter.end()
         return image
+
+
+def _pixels(bounds: QRectF, ratio: float) -> QSize:
+    return QSize(max(1, round(bounds.width() * ratio)), max(1, round(bounds.height() * ratio)))

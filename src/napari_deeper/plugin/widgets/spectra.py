@@ -23,23 +23,21 @@ from napari_deeper.plugin.layers import (
     spectrum_at,
     wavenumbers,
 )
-from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, follow_band, show_trust
+from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, show_trust
 from napari_deeper.plugin.widgets.band_bar import BandBar
 from napari_deeper.plugin.widgets.curve_panel import CurvePanel, intensity_label, scaled
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
-from napari_deeper.plugin.widgets.heatmap import Heatmaps
+from napari_deeper.plugin.widgets.heatmap_control import HeatmapControl
 from napari_deeper.plugin.widgets.markers import Markers, Place
 from napari_deeper.plugin.widgets.pointer import Pointer
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
-from napari_deeper.processing.band_maps import BandSpec
 from napari_deeper.spectra.errors import FileError
 
 if TYPE_CHECKING:
     import napari
 
 MOVE_MS = 16
-REST_MS = 150  # a band that has not moved for so long rests
 HINT = "Click a pixel to read its spectrum.\nShift + move: browse.  Ctrl + click: add a marker."
 NO_CUBE = "No Raman cube is open.\nFile > Open, or File > Open Sample > DeepeR."
 MOVES = {
@@ -55,7 +53,6 @@ class SpectraWidget(DockPage):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._heatmaps = Heatmaps(self._viewer)
         self._markers = Markers(self._viewer)
         self._pointer = Pointer(self._viewer, self._on_pin, self._on_browse)
         self._browsed: Place | None = None
@@ -64,13 +61,10 @@ class SpectraWidget(DockPage):
         self._redraw_timer.setSingleShot(True)
         self._redraw_timer.setInterval(MOVE_MS)
         self._redraw_timer.timeout.connect(self.refresh)
-        self._rest_timer = QTimer(self)
-        self._rest_timer.setSingleShot(True)
-        self._rest_timer.setInterval(REST_MS)
-        self._rest_timer.timeout.connect(self._on_rest)
         self.band = BandBar()
         self.plot = SpectrumPlot()
         self.panel = CurvePanel()
+        self._heatmaps = HeatmapControl(self._viewer, self.band, self.plot, self.panel.status)
         self._remembered = Remembered("spectra")
         record = self._remembered.load()
         self.panel.uncertainty.setChecked(bool(record.get("uncertainty", True)))
@@ -104,12 +98,8 @@ class SpectraWidget(DockPage):
         self.refresh()
 
     def _connect(self) -> None:
-        self.band.band_changed.connect(self.plot.set_band)
-        self.band.over_changed.connect(self.plot.set_over)
-        self.band.heatmap_changed.connect(self._on_measure)
         self.band.trust.clicked.connect(self.show_trust)
-        self.plot.band_changed.connect(self._on_band)
-        self.plot.over_changed.connect(self._on_over)
+        self._heatmaps.measure_changed.connect(self._remember)
         self.panel.uncertainty.toggled.connect(self._remember)
         self.panel.changed.connect(self.refresh)
         self.panel.copy.clicked.connect(self.copy_spectra)
@@ -129,7 +119,7 @@ class SpectraWidget(DockPage):
         """Let go of the mouse and of the viewer's events."""
         super().release()
         self._redraw_timer.stop()
-        self._rest_timer.stop()
+        self._heatmaps.release()
         self._markers.release()
         self._pointer.release()
 
@@ -275,33 +265,7 @@ class SpectraWidget(DockPage):
             return
         self.panel.status.say(f"Saved {written.name}.")
 
-    # ---- heatmaps -----------------------------------------------------------------------------------------------
-
-    def _on_band(self, low: float, high: float) -> None:
-        self.band.show_band(low, high)
-        self._on_moved()
-        follow_band(self._viewer, low, high)
-
-    def _on_over(self, low: float, high: float) -> None:
-        self.band.show_over(low, high)
-        self._on_moved()
-
-    def _on_moved(self) -> None:
-        """Follow a band that moves as far as time allows, and do the rest when it rests."""
-        self._rest_timer.start()
-        if self._heatmaps.is_quick(self._spec()):
-            self._update_heatmaps(moving=True)
-
-    def _on_rest(self) -> None:
-        self._update_heatmaps()
-
-    def _on_measure(self) -> None:
-        self.plot.show_over(self.band.has_ratio())
-        self._remember()
-        self._update_heatmaps()
-
-    def _spec(self) -> BandSpec:
-        return self.band.spec(self.plot.band(), self.plot.over())
+    # ---- trust and layers ----------------------------------------------------------------------------------------
 
     def show_trust(self) -> None:
         """Show the uncertainty of the band and the flagged pixels of the current cube as layers over it."""
@@ -314,32 +278,13 @@ class SpectraWidget(DockPage):
             uncertainty=self.panel.uncertainty.isChecked(), **self.band.settings()
         )
 
-    def _update_heatmaps(self, *, moving: bool = False) -> None:
-        if not self.band.heatmap.isChecked():
-            self._heatmaps.remove()
-            return
-        current = current_cube(self._viewer)
-        shown = [current] if current else []
-        if self.band.every.isChecked():  # that of the current cube comes last, on top
-            shown = [cube for cube in self._cubes() if cube is not current] + shown
-        self._heatmaps.remove(keep=shown)
-        outcome = self._heatmaps.update(shown, self._spec(), moving=moving)
-        if outcome.problems:
-            self.panel.status.say(outcome.problems[0], outcome.problems[1:])
-        elif outcome.sharing and not moving:
-            self.panel.status.say(outcome.sharing)
-
     def _on_removed(self, *_: object) -> None:
-        # a heatmap of a cube that is gone would show what nobody can check any more
-        self._heatmaps.remove(keep=self._cubes())
+        self._heatmaps.on_removed()
         drop_orphans(self._viewer)
-        if not self._cubes():
-            self.band.heatmap.setChecked(False)
         self.refresh()
 
     def _on_active(self, *_: object) -> None:
-        if self.band.heatmap.isChecked() and not self.band.every.isChecked():
-            self._update_heatmaps()
+        self._heatmaps.on_active()
         curves = self.curves()
         self._label(curves, self.panel.how(curves))
 

@@ -61,8 +61,9 @@ class Curve:
 class SpectrumPlot(QWidget):
     """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged.
 
-    A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown. The owner of the plot
-    places its `legend`, and the `axes_note` that stands in for the names of the axes where the plot is low.
+    A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown. An owner
+    that is short of height can place `legend` elsewhere, and `axes_note`, which then stands in for the names
+    of the axes while the plot is low.
     """
 
     band_changed = Signal(float, float)
@@ -79,7 +80,6 @@ class SpectrumPlot(QWidget):
         item.getAxis("bottom").setHeight(TALL_AXIS)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
-        item.hideButtons()  # what they do, Fit view does
         self._view = item.getViewBox()
         self._followed: list[float] | None = None  # where the view was brought to
         self._axis_range = (600.0, 1800.0)
@@ -104,6 +104,7 @@ class SpectrumPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.legend)
         layout.addWidget(self._plot, stretch=1)
         self._is_low = False
         self.axes_note.setVisible(False)
@@ -112,7 +113,7 @@ class SpectrumPlot(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         """Leave naming the axes to `axes_note` where the plot is low: their labels would take a quarter of it."""
-        is_low = self.height() < LOW
+        is_low = self.height() < LOW and self.axes_note.parentWidget() is not None
         if is_low == self._is_low:
             return
         self._is_low = is_low

@@ -64,13 +64,29 @@ class SpectrumPlot(QWidget):
     A second, dashed band, `over_changed(low, high)`, is there while a ratio is shown. An owner
     that is short of height can place `legend` elsewhere, and `axes_note`, which then stands in for the names
     of the axes while the plot is low.
+
+    Parameters
+    ----------
+    shade_name
+        What the legend calls the shade about a curve; empty where it is told elsewhere.
+    band
+        Whether there is a band to drag.
+    legend
+        In place of the usual one.
     """
 
     band_changed = Signal(float, float)
     over_changed = Signal(float, float)
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        shade_name: str = SHADE_NAME,
+        *,
+        band: bool = True,
+        legend: CurveLegend | None = None,
+    ) -> None:
         super().__init__()
+        self._shade_name = shade_name
         axes = {side: StillAxis(side) for side in ("bottom", "left")}
         self._plot = pg.PlotWidget(enableMenu=False, axisItems=axes)
         item = self._plot.getPlotItem()
@@ -83,7 +99,7 @@ class SpectrumPlot(QWidget):
         self._view = item.getViewBox()
         self._followed: list[float] | None = None  # where the view was brought to
         self._axis_range = (600.0, 1800.0)
-        self.legend = CurveLegend()
+        self.legend = legend or CurveLegend()
         self.axes_note = QLabel()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
@@ -98,8 +114,9 @@ class SpectrumPlot(QWidget):
         self._over.setZValue(-10)
         self._over.setVisible(False)
         self._over.sigRegionChanged.connect(self._on_over)
-        item.addItem(self._band, ignoreBounds=True)
-        item.addItem(self._over, ignoreBounds=True)
+        if band:
+            item.addItem(self._band, ignoreBounds=True)
+            item.addItem(self._over, ignoreBounds=True)
         item.addItem(self._hint, ignoreBounds=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -141,8 +158,8 @@ class SpectrumPlot(QWidget):
                 line.setPen(pg.mkPen(curve.color, width=1, style=style))
             entries.append(Entry(curve.name, curve.color, style))
         self._set_shades(curves)
-        if any(shade.isVisible() for shade in self._shades):
-            entries.insert(0, Entry(SHADE_NAME, self._foreground, None))
+        if self._shade_name and any(shade.isVisible() for shade in self._shades):
+            entries.insert(0, Entry(self._shade_name, self._foreground, None))
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
         self._extent = _extent(curves)
@@ -173,7 +190,7 @@ class SpectrumPlot(QWidget):
 
     def legend_names(self) -> list[str]:
         """Return the full names of the curves in the legend, in order."""
-        return [name for name in self.legend.names() if name != SHADE_NAME]
+        return [name for name in self.legend.names() if name != self._shade_name]
 
     def curve_data(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return what is drawn of one curve: (wavenumber, intensity), (channel,) each."""
@@ -241,6 +258,10 @@ class SpectrumPlot(QWidget):
     def show_over(self, shown: bool) -> None:
         """Show the band to divide by, or hide it."""
         self._over.setVisible(shown)
+
+    def hide_band(self) -> None:
+        """Show no band, where the plot is for reading only."""
+        self._band.setVisible(False)
 
     def set_theme(self, background: str, foreground: str) -> None:
         """Take the colors of napari's theme."""

@@ -18,6 +18,7 @@ from napari_deeper.plugin.widgets.figure import FigureWidget
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 from napari_deeper.plugin.widgets.heatmap import Heatmaps
 from napari_deeper.plugin.widgets.markers import Markers
+from napari_deeper.processing.band_maps import BandSpec
 
 
 def timed(cube, name, seconds):
@@ -68,7 +69,7 @@ def test_cubes_are_shown_at_the_wavenumber_of_the_slider(viewer):
 
 def test_a_heatmap_takes_the_place_of_its_cube_and_hidden_layers_are_left_out(viewer):
     fast, slow = viewer.layers
-    Heatmaps(viewer).update([fast, slow], 1440, 1460)
+    Heatmaps(viewer).update([fast, slow], BandSpec(1440, 1460))
     slow.visible = False
     assert names(collect(viewer)) == [
         ("fast", "1449 cm⁻¹", False), ("fast", "1440–1460 cm⁻¹", True),
@@ -81,7 +82,7 @@ def test_a_heatmap_takes_the_place_of_its_cube_and_hidden_layers_are_left_out(vi
 
 def test_a_heatmap_that_tells_what_it_measures_is_named_so(viewer):
     fast = viewer.layers["fast"]
-    Heatmaps(viewer).update([fast], 1440, 1460)
+    Heatmaps(viewer).update([fast], BandSpec(1440, 1460))
     layer = next(la for la in viewer.layers if la.metadata.get(HEATMAP) is fast)
     told = {"measure": "position", "label": "peak position in 1440-1460 cm-1", "unit": "cm-1"}
     layer.metadata["napari_deeper_shows"] = told

@@ -162,7 +162,9 @@ def _length_unit(layer: Layer) -> str:
 
 def _colors_of(layer: Layer) -> Any:
     colormap = getattr(layer, "colormap", None)
-    name = str(getattr(colormap, "name", ""))
+    name = str(getattr(colormap, "name", "")).split(",")[
+        0
+    ]  # "inferno, gray where missing" is inferno
     if name in COLORMAPS or type(layer).__name__ != "Image" or colormap is None:
         return name if name in COLORMAPS else "viridis"
     return np.asarray(colormap.map(np.linspace(0, 1, 256)), dtype=np.float64)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.figure import name_heatmap
+from napari_deeper.engine.figure_heatmaps import name_heatmap
 from napari_deeper.engine.figure_parts import COLORMAPS, MapPanel, typeset
 from napari_deeper.plugin.component_layers import CLASSES, DRAWN, RESIDUAL, SHOWS
 from napari_deeper.plugin.difference_maps import KEY as DIFFERENCE

@@ -217,6 +217,15 @@ def test_nothing_and_too_much_are_refused():
         MapPanel("wrong", np.zeros((2, 2, 4)))
 
 
+def test_columns_that_have_no_room_are_refused():
+    figure = CASES["many maps"]
+    style = FigureStyle(width="double", n_columns=8)
+    assert len({round(box[0], 3) for box in images(figure, n_columns=8).values()}) >= 8
+    draw_figure(figure, style, dpi=60)
+    with pytest.raises(ParameterError, match=r"8 columns of maps.*85 mm"):
+        draw_figure(figure, FigureStyle(width="single", n_columns=8), dpi=60)
+
+
 # ---- from cubes -------------------------------------------------------------------------------------------------
 
 

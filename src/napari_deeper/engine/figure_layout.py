@@ -16,6 +16,7 @@ from napari_deeper.engine.figure_grid import (
     widths_of,
 )
 from napari_deeper.engine.figure_parts import WIDTHS, Figure, FigureStyle, MapPanel
+from napari_deeper.spectra.errors import ParameterError
 
 SMALL, NORMAL, LARGE = 6.0, 7.0, 8.0  # pt; journals ask for 6 at least
 EDGE = 0.7
@@ -121,50 +122,60 @@ class _Writer:
     # ---- maps ---------------------------------------------------------------------------------------------------
 
     def add_maps(self, figure: Figure) -> None:
-        maps, width = figure.maps, self.page.width
-        for most in range(3 if self.style.width == "single" else 5, 0, -1):
-            grid = Grid(maps, self.style.n_columns, most)
-            bars = grid.color_bars(maps) if self.style.color_bars else []
-            with_strip = {column for column, *_ in bars}
-            left = EDGE + (ROW_LABEL if grid.is_table else 0.0)
-            room = width - left - EDGE - STRIP * len(with_strip) - GAP * (grid.n_columns - 1)
-            if self.style.n_columns or room / grid.n_columns >= SMALLEST_MAP:
-                break
-        side = min(room / grid.n_columns, LARGEST_MAP)
-        if figure.spectra is not None and self.style.width == "double":
-            # a tall block leaves room for the spectra at its side, as long as its maps stay legible
-            beside = (room - SPECTRA_BESIDE) / grid.n_columns
-            if beside >= SMALLEST_BESIDE and beside * grid.n_rows >= SPECTRA_HEIGHT - 8:
-                side = min(beside, LARGEST_MAP)
+        maps = figure.maps
+        grid, room = self._choose_grid(maps)
+        side = self._side(grid, room, with_spectra=figure.spectra is not None)
+        bars = grid.color_bars(maps) if self.style.color_bars else []
         head = LINE + 0.9 if not grid.is_table else (LINE if self.style.letters else GAP)
         scales = scales_of(maps, side, grid.n_rows, head)
         drawn = [(m.size[0] * scales[m.unit], m.size[1] * scales[m.unit]) for m in maps]
-        if grid.is_table:
-            self.y += COLUMN_HEAD if any(grid.heads) else 0.0
-        feet = [self._foot(h, w) for h, w in drawn]
-        tops, bottom = rows_of(
-            grid, [h + foot for (h, _), foot in zip(drawn, feet, strict=True)], self.y, head
-        )
-        widths = widths_of(grid, [w for _, w in drawn], side, with_strip)
+        self.y += COLUMN_HEAD if any(grid.heads) else 0.0
+        tops, bottom = rows_of(grid, [h + self._foot(h, w) for h, w in drawn], self.y, head)
+        widths = widths_of(grid, [w for _, w in drawn], side, {column for column, *_ in bars})
+        left = _left(grid)
         lefts = [left + sum(widths[:c]) for c in range(grid.n_columns)]
-        boxes = []
-        for (row, column), (h, w) in zip(grid.cells, drawn, strict=True):
-            boxes.append(Box(lefts[column], tops[row], w, h))
+        boxes = [
+            Box(lefts[column], tops[row], w, h)
+            for (row, column), (h, w) in zip(grid.cells, drawn, strict=True)
+        ]
         self.page.maps = tuple(boxes)
         self._name_maps(maps, grid, boxes, lefts)
         for column, first, last, index in bars:
-            run = [
-                b
-                for b, cell in zip(boxes, grid.cells, strict=True)
-                if _in(cell, column, first, last)
-            ]
+            run = [b for b, c in zip(boxes, grid.cells, strict=True) if _in(c, column, first, last)]
             top, right = run[0].y, max(lefts[column] + NARROWEST, *(b.right for b in run))
             height = max(min(run[-1].bottom - top, 60.0), 2 * LINE)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
         self.y = bottom
         end = lefts[-1] + widths[-1]
-        self._beside = Box(end, EDGE, width - EDGE - end, bottom - EDGE)
+        self._beside = Box(end, EDGE, self.page.width - EDGE - end, bottom - EDGE)
         self._add_keys(maps, end)
+
+    def _choose_grid(self, maps: tuple[MapPanel, ...]) -> tuple[Grid, float]:
+        """Return a grid whose maps are legible, and the width that all maps of a row have together, mm."""
+        wanted = self.style.n_columns
+        for most in range(3 if self.style.width == "single" else 5, 0, -1):
+            grid = Grid(maps, wanted, most)
+            bars = grid.color_bars(maps) if self.style.color_bars else []
+            strips = STRIP * len({column for column, *_ in bars})
+            gaps = GAP * (grid.n_columns - 1)
+            room = self.page.width - _left(grid) - EDGE - strips - gaps
+            if wanted or room / grid.n_columns >= SMALLEST_MAP:
+                break
+        if room / grid.n_columns < NARROWEST:
+            raise ParameterError(
+                f"{grid.n_columns} columns of maps, with their color bars, have no room on "
+                f"{self.page.width:g} mm. Choose fewer columns, a wider figure, or no color bars."
+            )
+        return grid, room
+
+    def _side(self, grid: Grid, room: float, *, with_spectra: bool) -> float:
+        """Return how wide a map may be, mm."""
+        if with_spectra and self.style.width == "double":
+            # a tall block leaves room for the spectra at its side, as long as its maps stay legible
+            beside = (room - SPECTRA_BESIDE) / grid.n_columns
+            if beside >= SMALLEST_BESIDE and beside * grid.n_rows >= SPECTRA_HEIGHT - 8:
+                return min(beside, LARGEST_MAP)
+        return min(room / grid.n_columns, LARGEST_MAP)
 
     def _foot(self, height: float, width: float) -> float:
         """Return the room below a map of this size for what has no room in it."""
@@ -299,6 +310,11 @@ def wrap(text: str, size: float, room: float, measure: Measure) -> list[str]:
         else:
             lines.append(fit(word, size, room, measure))
     return lines
+
+
+def _left(grid: Grid) -> float:
+    """Return where the maps begin, mm: at the right of the names of rows, if there are any."""
+    return EDGE + (ROW_LABEL if grid.is_table else 0.0)
 
 
 def _letter(i: int) -> str:

@@ -33,6 +33,8 @@ class Grid:
             n = max(1, min(wanted, len(maps)))
             self.cells = [divmod(i, n) for i in range(len(maps))]
             self.heads, self.labels = [], []
+        # what all maps show is said once
+        self.caption = columns[0] if len(columns) == 1 and not self.is_table else ""
         self.n_rows = 1 + max(row for row, _ in self.cells)
         self.n_columns = 1 + max(column for _, column in self.cells)
 

@@ -129,7 +129,7 @@ class _Writer:
         head = LINE + 0.9 if not grid.is_table else (LINE if self.style.letters else GAP)
         scales = scales_of(maps, side, grid.n_rows, head)
         drawn = [(m.size[0] * scales[m.unit], m.size[1] * scales[m.unit]) for m in maps]
-        self.y += COLUMN_HEAD if any(grid.heads) else 0.0
+        self.y += COLUMN_HEAD if any(grid.heads) or grid.caption else 0.0
         tops, bottom = rows_of(grid, [h + self._foot(h, w) for h, w in drawn], self.y, head)
         widths = widths_of(grid, [w for _, w in drawn], side, {column for column, *_ in bars})
         left = _left(grid)
@@ -140,6 +140,8 @@ class _Writer:
         ]
         self.page.maps = tuple(boxes)
         self._name_maps(maps, grid, boxes, lefts)
+        if grid.caption:
+            self._add_caption(grid.caption, boxes)
         for column, first, last, index in bars:
             run = [b for b, c in zip(boxes, grid.cells, strict=True) if _in(c, column, first, last)]
             top, right = run[0].y, max(lefts[column] + NARROWEST, *(b.right for b in run))
@@ -208,6 +210,14 @@ class _Writer:
                 )
                 room = max(box.w, NARROWEST) - used
                 self._say(Text(box.x + used, box.y - 0.9, self.fit(title, NORMAL, room)))
+
+    def _add_caption(self, caption: str, boxes: list[Box]) -> None:
+        """Say above the maps what all of them show, in the middle where it fits there."""
+        text = self.fit(caption, NORMAL, self.page.width - 2 * EDGE)
+        half = self.measure(text, NORMAL) / 2
+        middle = (boxes[0].x + max(box.right for box in boxes)) / 2
+        middle = min(max(middle, EDGE + half), self.page.width - EDGE - half)
+        self._say(Text(middle, EDGE + 2.6, text, across="center"))
 
     def _add_keys(self, maps: tuple[MapPanel, ...], end: float) -> None:
         """Name the colors of composites, and the hatching, in lines below the maps."""

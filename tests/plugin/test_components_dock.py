@@ -125,7 +125,8 @@ def test_each_kind_of_layer_comes_and_goes_with_its_box(found):
     assert [layer.name for layer in layers] == [f"{n}, cell" for n in dock.endmembers.names]
     for i, layer in enumerate(layers):
         np.testing.assert_array_equal(layer.data, maps[..., i])
-        assert layer.blending == "additive"
+        # the lowest hides the cube, the others add to it
+        assert layer.blending == ("additive" if i else "translucent_no_depth")
         top = layer.colormap.map(np.array([1.0]))[0, :3]
         wanted = [int(dock.endmembers.colors[i][j : j + 2], 16) / 255 for j in (1, 3, 5)]
         np.testing.assert_allclose(top, wanted, atol=1e-6)
@@ -346,6 +347,10 @@ def test_the_surroundings_start_out_black(window, qtbot):
     dock.form.number.setValue(4)
     run(dock, qtbot)
     assert dock.result.table.drawn() == [False, True, True, True]
+    dock.form.layers[COMPONENTS].setChecked(True)
+    maps = dock.layers.of(viewer.layers[0], COMPONENTS)
+    assert [layer.visible for layer in maps] == [False, True, True, True]
+    assert [layer.blending == "additive" for layer in maps] == [True, False, True, True]
     assert "left black in the composite" in dock.foot.message.text()
 
 

@@ -119,6 +119,19 @@ def test_pixels_without_light_are_no_endmembers(method):
     assert search(np.concatenate([spectra, dark]), 3, method).pixels.max() < len(spectra)
 
 
+@every_search
+@pytest.mark.parametrize("noise", [0.003, 0.2])
+def test_the_unit_of_intensity_does_not_matter(method, noise):
+    spectra, _ = mixtures(4, noise=noise, seed=5)
+    expected = search(spectra, 3, method)
+    for unit in (1e-9, 1e9):
+        found = search(unit * spectra, 3, method)
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        np.testing.assert_allclose(
+            found.spectra, unit * expected.spectra, rtol=1e-3, atol=1e-3 * unit
+        )
+
+
 def test_an_unknown_search_names_the_known_ones():
     with pytest.raises(ParameterError, match=r"'magic'.*vca, vca-once, n-findr, ppi, nmf"):
         search(np.eye(3), 2, "magic")

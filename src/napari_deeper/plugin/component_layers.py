@@ -45,6 +45,8 @@ class _Wanted:
     data: NDArray[Any]
     limits: tuple[float, float] | None = None
     colors: tuple[str, ...] = ()
+    blending: str = "translucent_no_depth"
+    visible: bool = True
 
 
 class ComponentLayers:
@@ -137,11 +139,11 @@ class ComponentLayers:
         elif wanted.kind == COMPOSITE:
             layer = viewer.add_image(wanted.data, rgb=True, **placed)
         else:
-            additive = wanted.kind == COMPONENTS
             layer = viewer.add_image(
                 wanted.data,
-                colormap=_ramp(wanted.colors[0]) if additive else "magma",
-                blending="additive" if additive else "translucent",
+                colormap=_ramp(wanted.colors[0]) if wanted.colors else "magma",
+                blending=wanted.blending,
+                visible=wanted.visible,
                 contrast_limits=wanted.limits,
                 **placed,
             )
@@ -173,10 +175,13 @@ def _layers_of(
     left: tuple[float, float],
 ) -> list[_Wanted]:
     """Return every layer that could be shown, bottom first."""
+    drawn = [bool(on) for on in drawn]
     endmembers = unmixed.endmembers
     colors, name = endmembers.colors, source.name
     shown = tuple(c if on else BLACK for c, on in zip(colors, drawn, strict=True))
     picture = composite(unmixed.abundances, shown, limits)
+    # the lowest one that is seen hides the cube, and the others add to it: their stack is a composite too
+    lowest = drawn.index(True) if True in drawn else 0
     return [
         _Wanted(RESIDUAL, 0, f"left over, {name}", unmixed.residual, (0.0, left[1])),
         _Wanted(
@@ -186,7 +191,7 @@ def _layers_of(
             _Wanted(
                 COMPONENTS, i, f"{endmembers.names[i]}, {name}",
                 np.ascontiguousarray(unmixed.abundances[..., i]), (0.0, float(limits[i])),
-                (colors[i],),
+                (colors[i],), "translucent_no_depth" if i == lowest else "additive", drawn[i],
             )
             for i in range(len(endmembers))
         ),

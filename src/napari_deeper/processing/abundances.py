@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.active_set import solve
-from napari_deeper.processing.reduction import blocks
+from napari_deeper.processing.reduction import project
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]
@@ -25,7 +25,7 @@ SOLVERS: tuple[Solver, ...] = (
     "pysptools-fcls",
     "pysptools-ucls",
 )
-_CHUNK = 16384
+_CHUNK = 8192
 _MIN_CONDITION = 1e-7
 
 
@@ -177,11 +177,9 @@ def _step(endmembers: Array, solver: Solver) -> Callable[[Spectra], Array]:
 
 
 def _along(spectra: Spectra, basis: Array) -> Array:
-    """Return the (pixel, endmember) products with a basis, summed in float64.
-
-    In float32 they would be off by a millionth, which is as much as a solution may be.
-    """
-    out = np.concatenate([block.astype(np.float64) @ basis for block in blocks(spectra)])
+    """Return the (pixel, endmember) products with a basis, or say that a pixel is missing."""
+    # in float64: float32 is off by a millionth, which is as much as a solution may be
+    out = project(spectra, basis)
     # what is missing in one channel is missing in all products
     _check_finite(out)
     return out

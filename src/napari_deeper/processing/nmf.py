@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.processing.n_findr import N_STARTS, largest_simplex
 from napari_deeper.processing.reduction import (
     Array,
     check,
@@ -13,12 +14,14 @@ from napari_deeper.processing.reduction import (
     project,
     reduce,
 )
-from napari_deeper.processing.vca import PureSpectra, find_corners, take
+from napari_deeper.processing.vca import PureSpectra, take
 from napari_deeper.spectra.errors import CubeError
 
 # Directions kept beside one for each endmember: room for what the start missed, little for noise.
 _SPARE = 5
 _MOST_ROUNDS = 500
+# Pixels enough, evenly spread, to fit few spectra to.
+_MOST_FITTED = 16384
 # The misfit falls by less than this part of it in a round: the factors hardly move any more.
 _SETTLED = 1e-6
 # Pixels darker than this part of the mean are too noisy to stand for an endmember.
@@ -29,9 +32,11 @@ _TINY = 1e-12
 def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
     """Find endmembers that are nowhere negative and whose non-negative mixtures are the map.
 
-    Needs no pure pixels, but has more than one solution: it starts from the corners that vertex
-    component analysis finds and stays near them. Factors the map as its leading directions hold it,
-    which leaves most of the noise out (hierarchical alternating least squares on a low-rank map).
+    Needs no pure pixels, but has more than one solution: it starts from the corners that N-FINDR
+    finds and stays near them. That it hardly depends on the seed does not make it unique.
+
+    Factors the map as its leading directions hold it, which leaves most of the noise out (hierarchical
+    alternating least squares on a low-rank map); of a large map 16384 pixels and the corners.
 
     Negative intensities are kept as they are in what is fitted. Noise about zero is of both signs, and
     cutting off one would raise all spectra by what is left of the other. Only the endmembers and
@@ -63,8 +68,11 @@ def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
     directions = farthest(moments(data).products, n_kept)
     scores = project(data, directions)
     view = reduce(data, n_endmembers)
-    corners = view.spectra(find_corners(view, np.random.default_rng(seed)))
-    found = _factor(scores, directions, np.maximum(corners, 0))
+    # sorted, as the order counts until all has settled
+    corners = np.sort(largest_simplex(view, range(seed, seed + N_STARTS)))
+    spread = np.linspace(0, len(data) - 1, min(len(data), _MOST_FITTED)).astype(np.intp)
+    fitted = scores[np.union1d(spread, corners)]
+    found = _factor(fitted, directions, np.maximum(view.spectra(corners), 0))
     lengths = np.linalg.norm(found, axis=1)
     if not (lengths > _TINY * lengths.max()).all() or not lengths.any():
         raise CubeError(

@@ -19,6 +19,9 @@ Spectra = NDArray[np.floating]
 
 # Rows whose block stays in the processor's cache.
 _BLOCK = 2048
+# A product of so few operations is not split between threads. For thin matrices that costs more than it
+# saves, and very much more where the processor has other work.
+_THIN = 250_000
 # A pixel this much darker than the mean along the mean spectrum has a direction made of noise, and
 # the projective division would make it the farthest of all.
 _DARK = 1e-2
@@ -147,7 +150,7 @@ def moments(data: Spectra) -> Moments:
 
 
 def project(data: Spectra, directions: Array, offset: Array | None = None) -> Array:
-    """Return the coordinates (pixel, direction) of the spectra along some directions.
+    """Return the coordinates (pixel, direction) of the spectra along a few directions, in float64.
 
     Parameters
     ----------
@@ -158,13 +161,20 @@ def project(data: Spectra, directions: Array, offset: Array | None = None) -> Ar
     offset
         (channel,) spectrum to measure from; None is zero.
     """
-    along = directions.astype(data.dtype)
-    out = np.empty((len(data), directions.shape[1]))
-    start = None if offset is None else offset.astype(data.dtype)
-    for i, block in enumerate(blocks(data)):
-        about = block if start is None else block - start
-        out[i * _BLOCK : i * _BLOCK + len(block)] = about @ along
+    n_channels, n = directions.shape
+    out = np.empty((len(data), n))
+    step = thin_rows(n_channels * n)
+    for start in range(0, len(data), step):
+        rows = slice(start, start + step)
+        np.matmul(data[rows].astype(np.float64), directions, out=out[rows])
+    if offset is not None:
+        out -= offset @ directions
     return out
+
+
+def thin_rows(n_products: int) -> int:
+    """Return how many rows with so many products each make a matrix product that one thread does."""
+    return max(16, _THIN // max(n_products, 1))
 
 
 def farthest(products: Array, n: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_deeper.processing.reduction import (
     moments,
     project,
     reduce,
+    thin_rows,
 )
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
@@ -75,7 +77,7 @@ def find_endmembers(
         raise ParameterError(f"n_draws is {n_draws}; it must be at least 1.")
     data = check(spectra, n_endmembers)
     view = reduce(data, n_endmembers)
-    drawn = [find_corners(view, np.random.default_rng(seed + i)) for i in range(n_draws)]
+    drawn = find_corners(view, range(seed, seed + n_draws))
     different = {tuple(sorted(pixels.tolist())): pixels for pixels in drawn}
     taken = (take(data, view.spectra(pixels), pixels) for pixels in different.values())
     return min(taken, key=lambda found: found.residual)
@@ -111,31 +113,54 @@ def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
     """
     data = check(spectra, n_endmembers)
     view = reduce(data, n_endmembers)
-    pixels = find_corners(view, np.random.default_rng(seed))
+    pixels = find_corners(view, [seed])[0]
     return take(data, view.spectra(pixels), pixels)
 
 
-def find_corners(view: Reduced, rng: np.random.Generator) -> NDArray[np.intp]:
+def find_corners(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
     """Return the outermost pixels along directions drawn at random, each clear of those before.
 
     Parameters
     ----------
     view
         The map.
-    rng
-        Draws the directions.
+    seeds
+        One for each draw.
+
+    Returns
+    -------
+    NDArray[np.intp]
+        (draw, endmember).
     """
-    n = view.coordinates.shape[1]
-    corners = np.zeros((n, n))
-    corners[-1, 0] = 1
-    pixels = np.zeros(n, dtype=np.intp)
+    n, n_draws = view.coordinates.shape[1], len(seeds)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    rows = np.ascontiguousarray(view.coordinates.T)
+    corners = np.zeros((n_draws, n, n))
+    corners[:, -1, 0] = 1
+    pixels = np.zeros((n_draws, n), dtype=np.intp)
     for i in range(n):
-        draw = rng.random(n)
-        # a direction that no endmember found so far reaches into
-        direction = draw - corners @ (np.linalg.pinv(corners) @ draw)
-        reach = np.abs(view.coordinates @ direction)
-        pixels[i] = int(np.argmax(np.where(view.usable, reach, -1.0)))
-        corners[:, i] = view.coordinates[pixels[i]]
+        drawn = np.stack([generator.random(n) for generator in generators])[..., None]
+        # directions that no endmember found so far reaches into
+        directions = drawn - corners @ (np.linalg.pinv(corners) @ drawn)
+        pixels[:, i] = _outermost(rows, view.usable, directions[..., 0])
+        corners[:, :, i] = view.coordinates[pixels[:, i]]
+    return pixels
+
+
+def _outermost(rows: Array, usable: NDArray[np.bool_], directions: Array) -> NDArray[np.intp]:
+    """Return the usable pixel of (coordinate, pixel) that reaches farthest along each direction."""
+    farthest_yet = np.full(len(directions), -1.0)
+    pixels = np.zeros(len(directions), dtype=np.intp)
+    each = np.arange(len(directions))
+    step = thin_rows(directions.size)
+    for start in range(0, rows.shape[1], step):
+        part = slice(start, start + step)
+        reach = np.abs(directions @ rows[:, part])
+        reach[:, ~usable[part]] = -1
+        best = reach.argmax(axis=1)
+        farther = reach[each, best] > farthest_yet
+        pixels[farther] = start + best[farther]
+        farthest_yet[farther] = reach[each, best][farther]
     return pixels
 
 

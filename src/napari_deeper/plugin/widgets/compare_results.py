@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_deeper.engine.compare_scores import CubeComparison
 from napari_deeper.engine.compare_tests import Outcome
+from napari_deeper.plugin.widgets.curve_legend import CurveLegend
 from napari_deeper.plugin.widgets.result_columns import best_of
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
@@ -51,7 +52,7 @@ class CompareResults(QTabWidget):
         self.region_box.setToolTip(
             "Whose mean spectra are drawn; the shade is ± 1 standard deviation"
         )
-        self.plot = SpectrumPlot(shade_name="shaded: ± 1 sd over pixels", band=False)
+        self.plot = SpectrumPlot("", band=False, legend=CurveLegend(entry_width=150, most_rows=3))
         self.plot.set_y_label("Intensity")
         self.series = QLabel()
         self.series.setWordWrap(True)
@@ -74,6 +75,7 @@ class CompareResults(QTabWidget):
         self.addTab(self.notes, NOTES)
         self._found: CubeComparison | None = None
         self._factors: dict[str, float] = {}
+        self._n_pixels: dict[str, int] = {}  # of each region, in the first cube
         self.region_box.currentIndexChanged.connect(self._draw)
         self.keep_button.clicked.connect(self.keep)
         self.forget_button.clicked.connect(self.forget)
@@ -83,7 +85,10 @@ class CompareResults(QTabWidget):
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 2, 0, 0)
-        column.addWidget(self.region_box)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Mean ± sd of"))
+        row.addWidget(self.region_box, stretch=1)
+        column.addLayout(row)
         column.addWidget(self.plot, stretch=1)
         return page
 
@@ -103,7 +108,7 @@ class CompareResults(QTabWidget):
         """Show another comparison; `matched` where candidates were given the target's mean intensity."""
         self._found = found
         self._factors = {s.candidate: 1 / s.level if matched else 1.0 for s in found.scores}
-        self.plot.set_y_label("Intensity, scale matched" if matched else "Intensity")
+        self.plot.set_y_label("Intensity, matched" if matched else "Intensity")
         self.notes.setPlainText("\n".join(f"• {note}" for note in found.notes))
         self.layers.show_rows(
             found.scores,
@@ -118,10 +123,13 @@ class CompareResults(QTabWidget):
         self.components.show_rows(
             parts, PARTS, best=lambda name, row: best_of(name, groups[row.component])
         )
-        names = list(dict.fromkeys(s.region for s in found.spectra))
         self.region_box.blockSignals(True)
         self.region_box.clear()
-        self.region_box.addItems([*names, EVERY_REGION] if len(names) > 1 else names)
+        self._n_pixels = {s.region: s.n_pixels for s in reversed(found.spectra)}
+        for region, n in reversed(self._n_pixels.items()):
+            self.region_box.addItem(f"{region} (n = {n} pixels)", region)
+        if len(self._n_pixels) > 1:
+            self.region_box.addItem(EVERY_REGION, EVERY_REGION)
         self.region_box.blockSignals(False)
         self._draw()
         self.plot.fit()
@@ -148,16 +156,18 @@ class CompareResults(QTabWidget):
             return []
         cubes = list(dict.fromkeys(s.cube for s in self._found.spectra))
         regions = list(dict.fromkeys(s.region for s in self._found.spectra))
-        chosen = self.region_box.currentText()
+        chosen = self.region_box.currentData()
         curves = []
         for s in self._found.spectra:
             if chosen not in (EVERY_REGION, s.region):
                 continue
             factor = np.float32(self._factors.get(s.cube, 1.0))
             place = f", {s.region}" if chosen == EVERY_REGION else ""
+            # of a cube of other pixels the region holds another number
+            n = f" (n = {s.n_pixels})" if s.n_pixels != self._n_pixels[s.region] else ""
             curves.append(
                 Curve(
-                    f"{s.cube}{place} (n = {s.n_pixels})", s.wavenumber, s.mean * factor,
+                    f"{s.cube}{place}{n}", s.wavenumber, s.mean * factor,
                     COLORS[cubes.index(s.cube) % len(COLORS)],
                     regions.index(s.region) if place else 0, None,
                     s.sd * factor if s.n_pixels > 1 else None,

@@ -213,7 +213,7 @@ class _Writer:
 
     def _add_caption(self, caption: str, boxes: list[Box]) -> None:
         """Say above the maps what all of them show, in the middle where it fits there."""
-        text = self.fit(caption, NORMAL, self.page.width - 2 * EDGE)
+        text = self.fit(caption[:1].upper() + caption[1:], NORMAL, self.page.width - 2 * EDGE)
         half = self.measure(text, NORMAL) / 2
         middle = (boxes[0].x + max(box.right for box in boxes)) / 2
         middle = min(max(middle, EDGE + half), self.page.width - EDGE - half)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.cube import RamanCube
     from napari_deeper.spectra.endmembers import Endmembers
     from napari_deeper.spectra.errors import DeeperError
-    from napari_deeper.spectra.imaging_time import PlanParams, imaging_time, plan_imaging
+    from napari_deeper.spectra.imaging_plan import PlanParams, plan_imaging
+    from napari_deeper.spectra.imaging_time import imaging_time
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.spectra.regions import Region
     from napari_deeper.training.config import TrainParams
@@ -50,7 +51,7 @@ _HOME = {
     "FigureStyle": "engine.figure_parts",
     "Heatmap": "engine.heatmap",
     "HeatmapParams": "engine.heatmap",
-    "PlanParams": "spectra.imaging_time",
+    "PlanParams": "spectra.imaging_plan",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "Region": "spectra.regions",
@@ -67,7 +68,7 @@ _HOME = {
     "heatmap": "engine.heatmap",
     "imaging_time": "spectra.imaging_time",
     "make_figure": "engine.figure",
-    "plan_imaging": "spectra.imaging_time",
+    "plan_imaging": "spectra.imaging_plan",
     "read": "io.read",
     "read_regions": "io.regions",
     "region_spectra": "processing.regions",

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 KEY = "napari_deeper_patches"
 NAME = "Patches"
-# Paul Tol's vibrant cyan and magenta, and white: told apart with every kind of color vision, and in neither
+# Paul Tol's vibrant cyan, magenta and gray: told apart with every kind of color vision, and in neither
 # viridis nor inferno.
-COLORS = {"train": "#33BBEE", "validation": "#FFFFFF", "test": "#EE3377"}
+COLORS = {"train": "#33BBEE", "validation": "#DDDDDD", "test": "#EE3377"}
 _FIELDS = ("cube", "y", "x", "size", "role", "tissue", "label")
 _FACE_ALPHA = "18"  # of 255: so that a click inside selects it, and the tissue stays to be seen
 _EDGE = 0.03  # of the side of a patch
@@ -120,7 +120,8 @@ class PatchLayer:
         layer = self.layer()
         if layer is None:
             return []
-        rows = layer.features.to_dict("records")
+        # napari leaves the features of shapes that were all taken away at once
+        rows = layer.features.to_dict("records")[: layer.nshapes]
         found = []
         for i, (corners, row) in enumerate(zip(layer.data, rows, strict=True)):
             low, high = corners[:, -2:].min(axis=0), corners[:, -2:].max(axis=0)

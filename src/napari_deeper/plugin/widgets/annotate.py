@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMessageBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QLabel, QVBoxLayout
 
 from napari_deeper.io.patches import write_patches
 from napari_deeper.plugin.annotation import Annotation
@@ -19,12 +19,14 @@ from napari_deeper.plugin.patch_labels import patches_of_labels
 from napari_deeper.plugin.spread import Spread
 from napari_deeper.plugin.widgets.annotate_files import (
     Opened,
+    ask_what_to_load,
+    ask_where_to_save,
     describe_layers,
     file_of,
     open_patches,
     renamed,
 )
-from napari_deeper.plugin.widgets.annotate_form import AnnotateForm
+from napari_deeper.plugin.widgets.annotate_form import AnnotateForm, PatchButtons
 from napari_deeper.plugin.widgets.annotate_tables import CubeTable, PatchTable
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
@@ -67,11 +69,7 @@ class AnnotateWidget(DockPage):
         self.message = Message(HINT, 76)
         self.counts = QLabel()
         self.table = PatchTable()
-        self.delete = _button("De&lete", "Remove the selected patches (Delete)")
-        self.go_to = _button("&Go to", "Show the selected patch (Alt+G)")
-        self.clear = _button("Clear", "Remove every patch")
-        self.save_button = _button("Sa&ve...", "Save the patches, and which cubes they lie on")
-        self.load_button = _button("L&oad...", "Load patches and the cubes that they lie on")
+        self.buttons = PatchButtons()
         self._lay_out()
         self._connect()
         self._follow()
@@ -92,14 +90,7 @@ class AnnotateWidget(DockPage):
         column.addWidget(self.message)
         column.addWidget(self.table, stretch=1)
         column.addWidget(self.counts)
-        row = QHBoxLayout()
-        for button in (self.go_to, self.delete, self.clear):
-            row.addWidget(button)
-        column.addLayout(row)
-        row = QHBoxLayout()
-        for button in (self.save_button, self.load_button):
-            row.addWidget(button)
-        column.addLayout(row)
+        column.addWidget(self.buttons)
         self.setMinimumWidth(300)
 
     def _connect(self) -> None:
@@ -116,11 +107,14 @@ class AnnotateWidget(DockPage):
         table.rows_selected.connect(self._on_rows)
         table.delete_asked.connect(self.remove)
         table.place_asked.connect(self.show_place)
-        self.delete.clicked.connect(lambda: self.remove(table.selected_rows()))
-        self.clear.clicked.connect(lambda: self.remove(range(len(self.patches()))))
-        self.go_to.clicked.connect(lambda: self.show_place(min(table.selected_rows(), default=0)))
-        self.save_button.clicked.connect(self._on_save)
-        self.load_button.clicked.connect(self._on_load)
+        buttons = self.buttons
+        buttons.delete.clicked.connect(lambda: self.remove(table.selected_rows()))
+        buttons.clear.clicked.connect(lambda: self.remove(range(len(self.patches()))))
+        buttons.go_to.clicked.connect(
+            lambda: self.show_place(min(table.selected_rows(), default=0))
+        )
+        buttons.save.clicked.connect(self._on_save)
+        buttons.load.clicked.connect(self._on_load)
         layers = self._viewer.layers
         self.listen(
             (layers.events.inserted, self._on_layers),
@@ -202,10 +196,7 @@ class AnnotateWidget(DockPage):
             widget.setEnabled(ready)
         self.form.suggest.setEnabled(ready and not busy)
         self.form.from_labels.setEnabled(ready and self.form.labels.count() > 0)
-        self.load_button.setEnabled(not busy)
-        self.save_button.setEnabled(bool(patches) and not busy)
-        for button in (self.delete, self.go_to, self.clear):
-            button.setEnabled(bool(patches))
+        self.buttons.enable(has_patches=bool(patches), busy=busy)
 
     def _overview(self, patches: Sequence[Patch]) -> PatchSet:
         """Return the set without the sha256 of its cubes, which take a while and change no warning here."""
@@ -398,22 +389,9 @@ class AnnotateWidget(DockPage):
         return [la.name for la in used if la not in self._files and file_of(la) is None]
 
     def _on_save(self) -> None:
-        names = self.without_file()
-        if names:
-            listed = ", ".join(f"'{name}'" for name in names)
-            answer = QMessageBox.question(
-                self,
-                "Save the cubes too?",
-                f"No file is known of {listed}. The patches need one to be trained on: write "
-                f"{'it' if len(names) == 1 else 'them'} as .zarr in a folder beside?",
-            )
-            if answer != QMessageBox.StandardButton.Yes:
-                return
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save patches", "patches.json", "Patches (*.json)"
-        )
-        if path:
-            self.save(Path(path))
+        path = ask_where_to_save(self, self.without_file())
+        if path is not None:
+            self.save(path)
 
     def save(self, path: Path) -> None:
         """Write the set, replacing a file that is there, and beside it every cube that has no file."""
@@ -437,16 +415,9 @@ class AnnotateWidget(DockPage):
         )
 
     def _on_load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load patches", "", "Patches (*.json)")
-        if not path:
-            return
-        if self.patches():
-            answer = QMessageBox.question(
-                self, "Replace the patches?", "The patches that are shown will be removed."
-            )
-            if answer != QMessageBox.StandardButton.Yes:
-                return
-        self.load(Path(path))
+        path = ask_what_to_load(self, len(self.patches()))
+        if path is not None:
+            self.load(path)
 
     def load(self, path: Path) -> None:
         """Read a set in place of the patches that are shown, and open the cubes that no layer shows yet."""
@@ -475,9 +446,3 @@ class AnnotateWidget(DockPage):
         if n_lost:
             self._told.append(f"{n_lost} patches of such cubes were left out.")
         self.set_patches(kept)
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button

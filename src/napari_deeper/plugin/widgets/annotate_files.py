@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
 from napari_deeper.io.patches import read_cube, read_patches
 from napari_deeper.plugin.layers import cube_from_layer
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.patches import Patch, PatchCube, PatchSet, cube_sha256
+
+_FILTER = "Patches (*.json)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +88,31 @@ def describe_layers(layers: Sequence[Any], files: Mapping[str, Path | None]) -> 
         PatchCube.of(cube_from_layer(la), la.name, files.get(la.name) or file_of(la))
         for la in layers
     ]
+
+
+def ask_where_to_save(parent: QWidget, without_file: Sequence[str]) -> Path | None:
+    """Ask for a file, and before that whether cubes of which no file is known may be written beside it."""
+    if without_file:
+        listed = ", ".join(f"'{name}'" for name in without_file)
+        it = "it" if len(without_file) == 1 else "them"
+        told = (
+            f"No file is known of {listed}. The patches need one to be trained on. Write {it} as .zarr, in a folder "
+            "beside the patches?"
+        )
+        if not _agrees(parent, "Save the cubes too?", told):
+            return None
+    path, _ = QFileDialog.getSaveFileName(parent, "Save patches", "patches.json", _FILTER)
+    return Path(path) if path else None
+
+
+def ask_what_to_load(parent: QWidget, n_shown: int) -> Path | None:
+    """Ask for a file, and then whether it may take the place of what is shown."""
+    path, _ = QFileDialog.getOpenFileName(parent, "Load patches", "", _FILTER)
+    told = f"The {n_shown} patches that are shown will be removed."
+    if not path or (n_shown and not _agrees(parent, "Replace the patches?", told)):
+        return None
+    return Path(path)
+
+
+def _agrees(parent: QWidget, title: str, text: str) -> bool:
+    return QMessageBox.question(parent, title, text) == QMessageBox.StandardButton.Yes

@@ -171,6 +171,37 @@ class AnnotateForm(QWidget):
                 box.setValue(record[name])
 
 
+class PatchButtons(QWidget):
+    """What is done with the patches that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_to = _button("&Go to", "Show the selected patch in the middle (Alt+G)")
+        self.delete = _button("Delete", "Remove the selected patches (Delete)")
+        self.clear = _button("Clear", "Remove every patch")
+        self.save = _button("Sa&ve...", "Save the patches, and which cubes they lie on (Alt+V)")
+        self.load = _button("L&oad...", "Load patches and the cubes that they lie on (Alt+O)")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for column, button in enumerate((self.go_to, self.delete, self.clear)):
+            grid.addWidget(button, 0, 2 * column, 1, 2)
+        grid.addWidget(self.save, 1, 0, 1, 3)
+        grid.addWidget(self.load, 1, 3, 1, 3)
+
+    def enable(self, *, has_patches: bool, busy: bool) -> None:
+        """Switch off what cannot be done now."""
+        for button in (self.go_to, self.delete, self.clear):
+            button.setEnabled(has_patches)
+        self.save.setEnabled(has_patches and not busy)
+        self.load.setEnabled(not busy)
+
+
+def _button(text: str, tooltip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    return button
+
+
 def _spin(rule: dict[str, Any], value: int, suffix: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(int(rule["min"]), int(rule["max"]))

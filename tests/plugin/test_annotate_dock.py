@@ -39,8 +39,8 @@ def make_cube(name, seed=0, shape=(24, 32), origin=(3.0, -2.0)):
 
 
 @pytest.fixture
-def window(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
+def window(make_napari_viewer, request):
+    viewer = make_napari_viewer(show=getattr(request, "param", False))
     viewer.window._qt_window.resize(1100, 800)
     add_cube(viewer, make_cube("a"))
     _, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Annotate")
@@ -92,6 +92,7 @@ def outline(box):
     return np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
 
 
+@pytest.mark.parametrize("window", [True], indirect=True)  # shown, to be drawn on
 def test_a_rectangle_drawn_on_the_canvas_becomes_a_patch(window, qtbot):
     viewer, dock = window
     before = viewer.layers[0].data.copy()

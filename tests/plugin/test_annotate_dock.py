@@ -190,7 +190,11 @@ def test_the_table_edits_role_and_tissue_and_deletes(window, qtbot):
     colors = shapes(dock).edge_color
     assert np.allclose(colors[0], colors[2])
     assert not np.allclose(colors[0], colors[1])
-    table.select([0, 1])
+    shapes(dock).selected_data = {0, 1}
+    menu = table.menu()
+    next(a for a in menu.actions() if a.text() == "Make test").trigger()
+    assert [p.role for p in dock.patches()] == ["test", "test", "validation"]
+    assert table.selected_rows() == [0, 1]
     qtbot.keyClick(table, Qt.Key.Key_Delete)
     assert [p.x for p in dock.patches()] == [16]
     assert shapes(dock).nshapes == 1

@@ -86,10 +86,11 @@ class Annotation:
         if kept != before:
             self.show(kept)
         gone = sorted({patch.cube for patch in patches} - there)
-        n_gone = len(patches) - len(kept)
-        return (
-            [f"{n_gone} patches went with '{', '.join(gone)}', which was closed."] if gone else []
-        )
+        if not gone:
+            return []
+        n = len(patches) - len(kept)
+        went = "1 patch" if n == 1 else f"{n} patches"
+        return [f"{went} went with '{', '.join(gone)}', which was closed."]
 
     def _watch(self, cubes: Sequence[Any]) -> None:
         for layer in [la for la in self._names if la not in cubes]:

@@ -52,7 +52,7 @@ class AnnotateWidget(DockPage):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self._jobs = JobRunner(self, lambda *_: None, self._on_end)
-        self._then: Callable[[Any], None] = lambda _: None  # what to do with the job's result
+        self._then: Callable[[Any], None] = _nothing  # what to do with the result of the job
         self._remembered = Remembered("annotate")
         self._settling, self._following = self._timer(self._settle), self._timer(self._follow)
         self.annotation = Annotation(self._viewer, self._settling.start)
@@ -305,7 +305,9 @@ class AnnotateWidget(DockPage):
         if error is not None:
             self._show_told(in_words(error, "Cancelled."))
             return
-        self._then(result)
+        # what is to be done holds whole cubes, which must not be kept for longer
+        then, self._then = self._then, _nothing
+        then(result)
         self.refresh()
 
     def _show_told(self, *sentences: str) -> None:
@@ -377,3 +379,7 @@ class AnnotateWidget(DockPage):
         if n_lost:
             self._told.append(f"{n_lost} patches of such cubes were left out.")
         self.set_patches(kept)
+
+
+def _nothing(_: Any) -> None:
+    """Do nothing with a result."""

@@ -81,7 +81,7 @@ class AnnotateForm(QWidget):
         )
         self.from_labels = QPushButton("From &labels")
         self.from_labels.setToolTip(
-            "Add the patches of which more than half lies in one label (Alt+L)"
+            "Add the patches of which half and more lies in one label (Alt+L)"
         )
         self._lay_out()
         self.patch_size.valueChanged.connect(self.changed)

@@ -267,10 +267,14 @@ def test_several_cubes_are_laid_side_by_side_and_back(window, qtbot):
     lower = dock.annotation.cubes()[0]
     upper = add_cube(viewer, make_cube("b", 1))
     QApplication.processEvents()
+    placed = {"scale": (0.5, 0.5), "units": ("um", "um"), "metadata": {"shows": upper}}
+    early = viewer.add_image(np.ones((24, 32)), translate=(3.0, -2.0), **placed)
     dock.set_patches([Patch("a", 0, 0, 8), Patch("b", 4, 4, 8, "test")])
     assert "share" not in dock.message.text()  # one above the other on the canvas, but other maps
     qtbot.mouseClick(dock.form.spread, Qt.MouseButton.LeftButton)
     assert upper.translate[2] > lower.translate[2] + 16
+    np.testing.assert_allclose(early.translate, upper.translate[1:])
+    late = viewer.add_image(np.ones((24, 32)), translate=upper.translate[1:], **placed)
     second = dock.patches()[1]
     np.testing.assert_allclose(shapes(dock).data[1], outline(box_of(dock, second)))
     assert dock.value().cubes[1].sha256 == PatchCube.of(make_cube("b", 1)).sha256
@@ -280,6 +284,8 @@ def test_several_cubes_are_laid_side_by_side_and_back(window, qtbot):
     assert dock.patches()[-1] == Patch("b", 16, 16, 8)
     qtbot.mouseClick(dock.form.spread, Qt.MouseButton.LeftButton)
     np.testing.assert_allclose(upper.translate, (600, 3.0, -2.0))
+    for made_from_it in (early, late):
+        np.testing.assert_allclose(made_from_it.translate, (3.0, -2.0))
     assert dock.patches()[-1] == Patch("b", 16, 16, 8)
     # one above the other again: the cube made active last is meant
     viewer.layers.selection.active = lower

@@ -36,7 +36,7 @@ class CanvasSide:
     ) -> None:
         self._viewer, self._annotation = viewer, annotation
         self._form, self._table = form, table
-        self._spread = Spread()
+        self._spread = Spread(viewer)
         self._shapes: Any = None
 
     def follow_shapes(self) -> None:
@@ -86,7 +86,7 @@ class CanvasSide:
     def spread(self, wanted: bool, cubes: Sequence[Any]) -> None:
         """Lay these cube layers side by side, or all back."""
         if wanted:
-            self._spread.lay_out(cubes, list(self._viewer.layers))
+            self._spread.lay_out(cubes)
         else:
             self._spread.restore()
         self._viewer.fit_to_view()

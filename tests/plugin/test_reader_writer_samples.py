@@ -25,7 +25,9 @@ def test_the_manifest_names_only_what_exists():
     manifest = PluginManifest.from_distribution("napari-deeper")
     manifest.validate_imports()
     titles = {widget.display_name for widget in manifest.contributions.widgets}
-    assert titles == {"Workspace", "Enhance", "Spectra", "Evaluate", "Components"}
+    assert titles == {
+        "Annotate", "Compare", "Components", "Enhance", "Evaluate", "Figure", "Imaging time", "Spectra", "Workspace"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
     from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
+    from napari_deeper.io.patches import read_cubes, read_patches, write_patches
     from napari_deeper.io.read import read
     from napari_deeper.io.regions import read_regions
     from napari_deeper.io.write import write
+    from napari_deeper.processing.patch_suggestion import SuggestParams, suggest_patches
     from napari_deeper.processing.regions import region_spectra
     from napari_deeper.spectra.axis import wavenumber_from_nm
     from napari_deeper.spectra.cube import RamanCube
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.errors import DeeperError
     from napari_deeper.spectra.imaging_plan import PlanParams, plan_imaging
     from napari_deeper.spectra.imaging_time import imaging_time
+    from napari_deeper.spectra.patches import Patch, PatchCube, PatchSet
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.spectra.regions import Region
     from napari_deeper.training.config import TrainParams
@@ -51,10 +54,14 @@ _HOME = {
     "FigureStyle": "engine.figure_parts",
     "Heatmap": "engine.heatmap",
     "HeatmapParams": "engine.heatmap",
+    "Patch": "spectra.patches",
+    "PatchCube": "spectra.patches",
+    "PatchSet": "spectra.patches",
     "PlanParams": "spectra.imaging_plan",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "Region": "spectra.regions",
+    "SuggestParams": "processing.patch_suggestion",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
     "UnmixParams": "engine.unmix_settings",
@@ -70,8 +77,11 @@ _HOME = {
     "make_figure": "engine.figure",
     "plan_imaging": "spectra.imaging_plan",
     "read": "io.read",
+    "read_cubes": "io.patches",
+    "read_patches": "io.patches",
     "read_regions": "io.regions",
     "region_spectra": "processing.regions",
+    "suggest_patches": "processing.patch_suggestion",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
     "unmix": "engine.unmix",
@@ -81,6 +91,7 @@ _HOME = {
     "write_comparison": "engine.compare_report",
     "write_figure": "engine.figure_files",
     "write_heatmap": "engine.heatmap_files",
+    "write_patches": "io.patches",
     "write_report": "engine.evaluation_report",
 }
 
@@ -95,10 +106,14 @@ __all__ = [
     "FigureStyle",
     "Heatmap",
     "HeatmapParams",
+    "Patch",
+    "PatchCube",
+    "PatchSet",
     "PlanParams",
     "Progress",
     "RamanCube",
     "Region",
+    "SuggestParams",
     "SuperResolveParams",
     "TrainParams",
     "UnmixParams",
@@ -114,8 +129,11 @@ __all__ = [
     "make_figure",
     "plan_imaging",
     "read",
+    "read_cubes",
+    "read_patches",
     "read_regions",
     "region_spectra",
+    "suggest_patches",
     "super_resolve",
     "train",
     "unmix",
@@ -125,6 +143,7 @@ __all__ = [
     "write_comparison",
     "write_figure",
     "write_heatmap",
+    "write_patches",
     "write_report",
 ]
 

@@ -26,7 +26,7 @@ def test_the_manifest_names_only_what_exists():
     manifest.validate_imports()
     titles = {widget.display_name for widget in manifest.contributions.widgets}
     docks = {"Enhance", "Spectra", "Evaluate", "Compare", "Components", "Figure", "Imaging time"}
-    assert titles == docks | {"Workspace"}
+    assert titles == docks | {"Annotate", "Workspace"}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])

@@ -32,6 +32,7 @@ from napari_deeper.cli.flags import (
     with_flags,
 )
 from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
+from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
@@ -44,6 +45,7 @@ from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.write import check_output, write
+from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
@@ -179,6 +181,17 @@ def _evaluate(**values: Any) -> None:
 
 _evaluate.__doc__ = EVALUATE_HELP
 app.command("evaluate", no_args_is_help=True)(with_flags(EvaluateParams, _evaluate, EVALUATE_FILES))
+
+
+def _patches(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_patches(values)
+
+
+_patches.__doc__ = PATCHES_HELP
+app.command("patches", no_args_is_help=True)(
+    with_flags(SuggestParams, _patches, PATCHES_FILES, reading=False)
+)
 
 
 def _heatmap(**values: Any) -> None:

@@ -29,5 +29,9 @@ class TrainingError(DeeperError):
     """A training run cannot start or go on."""
 
 
+class PatchError(DeeperError):
+    """A patch does not fit its cube, or a set of patches is not a usable one."""
+
+
 class Cancelled(Exception):  # noqa: N818 - a request of the user's, not an error
     """The user cancelled the run."""

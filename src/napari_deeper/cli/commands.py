@@ -29,12 +29,14 @@ from napari_deeper.cli.flags import (
     settings_from,
     with_flags,
 )
+from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.io.write import check_output, write
+from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
@@ -161,6 +163,17 @@ def _evaluate(**values: Any) -> None:
 
 _evaluate.__doc__ = EVALUATE_HELP
 app.command("evaluate", no_args_is_help=True)(with_flags(EvaluateParams, _evaluate, EVALUATE_FILES))
+
+
+def _patches(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_patches(values)
+
+
+_patches.__doc__ = PATCHES_HELP
+app.command("patches", no_args_is_help=True)(
+    with_flags(SuggestParams, _patches, PATCHES_FILES, reading=False)
+)
 
 
 def _train(**values: Any) -> None:

@@ -80,14 +80,20 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "quiet": (Quiet, False),
     "debug": (Debug, False),
 }
+_READING_FLAGS = ("wavenumbers", "pixel_size", "excitation", "variable")
 
 
 def with_flags(
     params_type: type[Params],
     command: Callable[..., None],
     files: dict[str, tuple[Any, Any]] | None = None,
+    *,
+    reading: bool = True,
 ) -> Callable[..., None]:
-    """Give a command that takes ``**values`` the flags of a verb: files, settings, then the common ones."""
+    """Give a command that takes ``**values`` the flags of a verb: files, settings, then the common ones.
+
+    Without `reading` it does not get those that say how to read a file.
+    """
     keyword = inspect.Parameter.KEYWORD_ONLY
     hints = get_type_hints(params_type)
     parameters = [
@@ -99,6 +105,8 @@ def with_flags(
         hint = hints[field.name]
         parameters.append(inspect.Parameter(field.name, keyword, annotation=hint, default=option))
     for name, (annotation, default) in _COMMON.items():
+        if name in _READING_FLAGS and not reading:
+            continue
         parameters.append(inspect.Parameter(name, keyword, annotation=annotation, default=default))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -60,7 +60,7 @@ def write_patches(
     PatchError
         If there is no patch.
     """
-    target = _check_target(Path(path), overwrite)
+    target = check_patches_output(path, overwrite=overwrite)
     used = {patch.cube for patch in patches.patches}
     if not used:
         raise PatchError("There is no patch to save. Draw or suggest some first.")
@@ -77,6 +77,29 @@ def write_patches(
     with replacing(target, overwrite=overwrite) as temporary:
         temporary.write_text(_to_text(saved, target.parent), encoding="utf-8")
     return saved
+
+
+def check_patches_output(path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+    """Return the path if patches could be written there now.
+
+    Raises
+    ------
+    FileError
+        Saying what stands in the way.
+    """
+    path = Path(path)
+    if path.suffix.lower() != SUFFIX:
+        raise FileError(f"{path.name}: patches are written as {SUFFIX}; choose such a name.")
+    if not path.parent.is_dir():
+        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; choose another name.")
+    if path.exists() and not overwrite:
+        raise FileError(
+            f"{path} already exists. Choose another name, or replace it with overwrite=True "
+            "(--force on the command line)."
+        )
+    return path
 
 
 def read_patches(path: str | PathLike[str]) -> PatchSet:
@@ -167,21 +190,6 @@ def read_cube(cube: PatchCube) -> RamanCube:
             "when they were saved. Bring the old one back, or draw the patches anew on this one."
         )
     return found
-
-
-def _check_target(path: Path, overwrite: bool) -> Path:
-    if path.suffix.lower() != SUFFIX:
-        raise FileError(f"{path.name}: patches are written as {SUFFIX}; choose such a name.")
-    if not path.parent.is_dir():
-        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder; choose another name.")
-    if path.exists() and not overwrite:
-        raise FileError(
-            f"{path} already exists. Choose another name, or replace it with overwrite=True "
-            "(--force on the command line)."
-        )
-    return path
 
 
 def _holds(cube: PatchCube) -> bool:

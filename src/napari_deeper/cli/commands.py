@@ -15,6 +15,7 @@ import typer
 
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
+from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
     Debug,
     Excitation,
@@ -29,6 +30,7 @@ from napari_deeper.cli.flags import (
     settings_from,
     with_flags,
 )
+from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
@@ -42,6 +44,7 @@ from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.trust import trust_sentences
 from napari_deeper.training.config import TrainParams
+from napari_deeper.training.finetune_config import FinetuneParams
 
 Verb = Callable[[RamanCube, Any, Progress], RamanCube]
 
@@ -174,6 +177,18 @@ _patches.__doc__ = PATCHES_HELP
 app.command("patches", no_args_is_help=True)(
     with_flags(SuggestParams, _patches, PATCHES_FILES, reading=False)
 )
+
+
+def _finetune(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_finetune(values)
+
+
+_finetune.__doc__ = FINETUNE_HELP
+app.command("finetune", no_args_is_help=True)(
+    with_flags(FinetuneParams, _finetune, FINETUNE_FILES, reading=False)
+)
+app.add_typer(models_app, name="models")
 
 
 def _train(**values: Any) -> None:

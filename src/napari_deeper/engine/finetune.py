@@ -22,7 +22,6 @@ from napari_deeper.spectra.errors import DeeperError, FileError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.training.finetune_config import FinetuneParams, check_finetune, matters
 from napari_deeper.training.finetune_events import Control, Listener, Reporter, write_whole
-from napari_deeper.training.loop import require_lightning
 
 if TYPE_CHECKING:
     from napari_deeper.engine.finetune_estimate import Estimate
@@ -138,6 +137,8 @@ def run_job(
     overwrite: bool = False,
 ) -> FinetuneResult:
     """Do what a job, or its file, says; see `finetune`."""
+    from napari_deeper.training.loop import require_lightning
+
     job = job if isinstance(job, FinetuneJob) else read_job(job)
     settings_of.check(job.params)
     check_finetune(job.params)
@@ -438,9 +439,3 @@ def _identity(job: FinetuneJob, material: Material) -> str:
 
 def _digest(record: Any) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
-
-
-__all__: Sequence[str] = (
-    "FinetuneJob", "FinetuneParams", "FinetuneResult", "estimate_job", "finetune", "read_job", "run_job",
-    "write_job",
-)  # fmt: skip

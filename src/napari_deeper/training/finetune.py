@@ -1,6 +1,8 @@
 """Training a network on, with the loop of `napari_deeper.training.loop`, and keeping its best weights.
 
-The best are those that scored the highest PSNR on the validation part. A run that is paused, stopped,
+The best are those that scored the highest PSNR on the validation part. What is scored and kept may be a
+blend of the trained weights and those that were started from, which forgets less of what those knew
+(Wortsman et al. 2022, doi 10.1109/CVPR52688.2022.00780). A run that is paused, stopped,
 killed, diverges or runs out of a GPU's memory goes on from its state.
 """
 
@@ -184,7 +186,6 @@ class _Tuning:
         fitted, reason = self._until_it_ends()
         if fitted.is_first and self.done and (not self.rows or self.rows[-1][0] != self.done):
             self._validate(self.net)
-            self._write_rows()
         step, best = self._load_best()
         return Tuned(
             self.net.eval(), self.before, best, step, fitted, reason, self.n, self.rate,
@@ -299,6 +300,7 @@ class _Tuning:
 
     def _validate(self, net: nn.Module) -> float:
         """Score the network, and keep it if it is the best so far; return an error for the logs."""
+        net = self._blended(net)
         score = self.subject.score(net)
         self.rows.append((self.done, score))
         is_best = math.isfinite(score.psnr) and self._best_row() == len(self.rows)
@@ -309,6 +311,18 @@ class _Tuning:
                    best=is_best, psnr_before=self.before.psnr)  # fmt: skip
         self.previewer.show(net, self.done)
         return float(10 ** (-score.psnr / 10))
+
+    def _blended(self, net: nn.Module) -> nn.Module:
+        """Return a network with the trained weights, or with a blend of those and the first ones."""
+        share = self.params.share
+        if share == 1:
+            return net
+        mixed = copy.deepcopy(net).eval()
+        device = next(net.parameters()).device
+        for name, tensor in mixed.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(self.first[name].to(device), 1 - share)
+        return mixed
 
     def _keep_best(self, net: nn.Module, score: Score) -> None:
         tensors = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}

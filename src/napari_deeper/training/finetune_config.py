@@ -15,8 +15,9 @@ SCRATCH = "scratch"
 
 NETWORKS = ("eigenimages", "hyrisr")
 # Measured on simulated tissue; see docs/fine-tuning.md.
-_RATES = {"eigenimages": 3e-4, "hyrisr": 3e-4, "resunet": 3e-4}
+_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3}
+_BLENDS = {"eigenimages": 0.7, "hyrisr": 1.0, "resunet": 1.0}
 _BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128}
 # What changes the time that a run takes, or how it is kept, and not what comes out.
 _NO_MATTER = ("save_seconds", "threads", "workers", "preview_seconds")
@@ -71,7 +72,7 @@ class FinetuneParams:
         float,
         {
             "label": "Learning rate",
-            "tooltip": "The highest one; 0: 0.0003, and more from scratch",
+            "tooltip": "The highest one; 0: 0.001 for eigenimages, else 0.0003, and more from scratch",
             "min": 0.0,
             "max": 1.0,
         },
@@ -112,6 +113,18 @@ class FinetuneParams:
             "choices": FREEZES,
         },
     ] = "nothing"
+    blend: Annotated[
+        float,
+        {
+            "label": "Blend",
+            "tooltip": (
+                "Share of the trained weights in what is kept; the rest are those it started from, so that it "
+                "forgets less. 0: 0.7 for eigenimages, else 1"
+            ),
+            "min": 0.0,
+            "max": 1.0,
+        },
+    ] = 0.0
     patience: Annotated[
         int,
         {
@@ -215,6 +228,11 @@ class FinetuneParams:
     def n_in_batch(self) -> int:
         """The batch size, the default filled in."""
         return self.batch_size or _BATCHES[self.architecture]
+
+    @property
+    def share(self) -> float:
+        """The share of the trained weights in what is kept, the default filled in."""
+        return 1.0 if self.from_scratch else self.blend or _BLENDS[self.architecture]
 
     @property
     def architecture(self) -> str:

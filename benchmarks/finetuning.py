@@ -59,7 +59,7 @@ def write_simulated(folder: Path, seed: int, exposure: float) -> tuple[Path, lis
 def run_simulated(out: Path, args: argparse.Namespace) -> None:
     """Tune on simulated tissue, and count on how many test patches that wins."""
     path, truths = write_simulated(out / "data", args.seed, args.exposure)
-    start = time.perf_counter()
+    start, computed = time.perf_counter(), time.process_time()
     settings = {
         "scale": args.scale,
         "network": args.network,
@@ -70,14 +70,18 @@ def run_simulated(out: Path, args: argparse.Namespace) -> None:
     settings |= {"rate": args.rate} if args.rate else {}
     result = nd.finetune(path, out / "job", overwrite=True, name=args.name, **settings)
     minutes = (time.perf_counter() - start) / 60
+    cpu_minutes = (time.process_time() - computed) / 60
     assert result.model is not None
-    print(f"{minutes:.1f} minutes for tuning, scratch and judging, {args.threads or 'all'} threads")
+    print(
+        f"{minutes:.1f} minutes for tuning, scratch and judging, {cpu_minutes:.1f} of them computing, "
+        f"summed over {args.threads or 'all'} threads"
+    )
     measured = Verdict(result.scores)
     show("test patches as measured", measured)
     true = against_truth(result, path, truths, out)
     show("test patches, truth", true)
     record = {
-        "minutes": minutes, "seed": args.seed, "exposure": args.exposure, "settings": settings,
+        "minutes": minutes, "cpu_minutes": cpu_minutes, "seed": args.seed, "exposure": args.exposure, "settings": settings,
         "validation": [result.psnr_before, result.psnr_after],
         "measured": [dataclasses.asdict(s) for s in measured.scores],
         "truth": [dataclasses.asdict(s) for s in true.scores],

@@ -69,10 +69,13 @@ def test_a_child_reports_by_lines_and_a_killed_one_goes_on(patches, tmp_path):
         seen.append(json.loads(line))
         if seen[-1]["event"] == "saved" and seen[-1]["step"] >= 3:
             assert job_status(tmp_path / "job")["pid"] == child.pid
+            # as another program finds it
+            assert nd.list_jobs()[(tmp_path / "job").resolve()]["alive"]
             child.kill()
             break
     child.wait(30)
     child.stdout.close()
+    assert not nd.list_jobs()[(tmp_path / "job").resolve()]["alive"]
     assert [e["event"] for e in seen[:2]] == ["planned", "started"]
     done = subprocess.run(
         [*CLI, "--job", str(job), "--json"], capture_output=True, text=True, check=False
@@ -144,7 +147,7 @@ def test_two_processes_tune_one_network(patches, tmp_path):
         out, error = process.communicate(timeout=200)
         assert process.returncode == 0, error
         said.append(out)
-    assert lines(said[0])[-1]["event"] == "finished"
+    assert lines(said[0])[-1]["event"] == "finished" and said[1] == ""
     (model,) = nd.list_models()  # the first alone writes
     assert "2 x CPU" in model.card["hardware"]
 

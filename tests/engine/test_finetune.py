@@ -155,6 +155,8 @@ def test_a_model_that_is_no_better_is_not_recommended(patches, tmp_path):
     )
     low = nd.RamanCube(map_of(1, (8, 8)).intensity, AXIS)
     assert not nd.list_models()[0].recommended
+    used = nd.super_resolve(low, model=nd.list_models()[0].name)
+    assert any("keep to those" in note for note in used.provenance[-1].notes)
     # nobody gets it without asking for it
     assert nd.super_resolve(low).provenance[-1].params["checkpoint"] == "eigenimage_2x"
 

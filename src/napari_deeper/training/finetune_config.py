@@ -134,7 +134,7 @@ class FinetuneParams:
             "min": 0,
             "max": 10**6,
         },
-    ] = 15
+    ] = 20
     scratch: Annotated[
         bool,
         {

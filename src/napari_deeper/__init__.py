@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.denoise import DenoiseParams, denoise
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
-    from napari_deeper.engine.finetune import FinetuneResult, estimate_job, finetune, run_job
+    from napari_deeper.engine.finetune import estimate_job, finetune, run_job
     from napari_deeper.engine.finetune_job import (
         FinetuneJob,
         PairFiles,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         read_job,
         write_job,
     )
+    from napari_deeper.engine.finetune_result import FinetuneResult
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.io.patches import read_cubes, read_patches, write_patches
     from napari_deeper.io.read import read
@@ -43,7 +44,7 @@ _HOME = {
     "EvaluateParams": "engine.evaluate",
     "FinetuneJob": "engine.finetune_job",
     "FinetuneParams": "training.finetune_config",
-    "FinetuneResult": "engine.finetune",
+    "FinetuneResult": "engine.finetune_result",
     "PairFiles": "engine.finetune_job",
     "Patch": "spectra.patches",
     "PatchCube": "spectra.patches",

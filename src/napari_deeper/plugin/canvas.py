@@ -1,18 +1,25 @@
-"""What the canvas says of the cube on it: the true wavenumber of the slider, and a scale bar."""
+"""What the canvas says of the cube on it: the wavenumber of the slider or what its heatmap shows, and a scale bar."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_deeper.plugin.layers import (
+    ENDMEMBERS,
+    SHOWS,
+    SOURCE,
     channel_at_slider,
     cube_layers,
+    dwell_time,
     is_cube,
+    time_behind_layer,
     wavenumbers,
 )
+from napari_deeper.spectra.imaging_time import FROM_HOURS, format_speed_up, imaging_time
 
 if TYPE_CHECKING:
     import napari
@@ -61,6 +68,25 @@ def show_wavenumber(viewer: napari.Viewer, wavenumber: float) -> None:
     viewer.dims.set_point(viewer.dims.ndim - 3, position)
 
 
+def describe_time(layer: Layer, cubes: Sequence[Layer]) -> str:
+    """Return the imaging time of a cube layer, with its speed-up where another cube gives a reference.
+
+    Empty where the dwell time is not known. The speed-up is that over the same pixels, each measured
+    for the longest dwell time among the cubes, which is named.
+    """
+    time = time_behind_layer(layer)
+    if time is None:
+        return ""
+    unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
+    told = f"imaging time {time} {unit}" if time.seconds >= 0.5 else f"imaging time {time}"
+    dwell = max(dwell_time(cube) or 0.0 for cube in (layer, *cubes))
+    n_y, n_x = layer.data.shape[-2:]
+    factor = time.speed_up(imaging_time(n_y, n_x, dwell))
+    return (
+        told if factor < 1.05 else f"{told}, {format_speed_up(factor)} faster than at {dwell:g} s"
+    )
+
+
 class _Follower:
     """Keeps one viewer's text and scale bar in step; lives as long as its layer list."""
 
@@ -71,11 +97,23 @@ class _Follower:
         viewer.canvas.overlays.text.position = "top_left"  # the scale bar is at the bottom right
         viewer.dims.events.current_step.connect(self._refresh)
         viewer.layers.selection.events.active.connect(self._refresh)
-        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.canvas.grid.events.enabled.connect(self._refresh)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_layers)
+        viewer.layers.events.renamed.connect(self._refresh)
+        viewer.layers.events.reordered.connect(self._refresh)
+        for layer in viewer.layers:
+            layer.events.visible.connect(self._refresh)
         self._refresh()
 
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.visible.connect(self._refresh)
+        self._on_layers(event)
+
     def _on_layers(self, event: Any = None) -> None:
+        layer = getattr(event, "value", None)
+        if layer is not None and SHOWS in layer.metadata:
+            layer.events.visible.connect(self._refresh)
         cubes = cube_layers(self._viewer.layers)
         if cubes and not self._seen_cube:
             axis = wavenumbers(cubes[-1])
@@ -92,8 +130,26 @@ class _Follower:
         overlays.scale_bar.visible = layer is not None
         if layer is None or viewer.dims.ndim < 3:
             return
-        channel = channel_at_slider(layer, viewer)
+        place, layer = self._describe(layer)
+        time = describe_time(layer, cube_layers(viewer.layers))
+        # side by side each cell has the name of its own
+        lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time]
+        overlays.text.text = "\n".join(line for line in lines if line)
+
+    def _describe(self, layer: Layer) -> tuple[str, Layer]:
+        """Return what the canvas shows, and of which cube: the topmost map, else the channel of the slider."""
+        for above in reversed(self._viewer.layers):
+            if above is layer:
+                break
+            shows, source = above.metadata.get(SHOWS), above.metadata.get(SOURCE)
+            if not above.visible or source is None:
+                continue
+            if ENDMEMBERS in above.metadata:
+                return above.name.removesuffix(f", {source.name}"), source
+            if shows:
+                unit = f" ({shows['unit']})" if shows["unit"] else ""
+                return f"{shows['label']}{unit}", source
+        channel = channel_at_slider(layer, self._viewer)
         axis = wavenumbers(layer)
-        overlays.text.text = (
-            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
-        )
+        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        return place, layer

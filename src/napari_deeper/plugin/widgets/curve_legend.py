@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from qtpy.QtCore import QEvent, QPoint, QRect, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QToolTip, QWidget
 
+from napari_deeper.spectra.naming import without_common_start
+
 MOST_ROWS = 2
 ENTRY_WIDTH = 190  # below this a name says too little
 SAMPLE_WIDTH, GAP = 18, 5
-LONG_START, KEPT_START = 14, 8
 SHADE = 60  # of 255: how opaque the band of an uncertainty is
 
 
@@ -28,10 +27,17 @@ class Entry:
 
 
 class CurveLegend(QWidget):
-    """Names of curves in at most two rows; each is shortened in its middle and told in full by its tooltip."""
+    """Names of curves in a few rows; each is shortened in its middle and told in full by its tooltip.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    entry_width, most_rows
+        Least width of an entry in pixels, and how many rows there are at most.
+    """
+
+    def __init__(self, entry_width: int = ENTRY_WIDTH, most_rows: int = MOST_ROWS) -> None:
         super().__init__()
+        self._entry_width, self._most_rows = entry_width, most_rows
         self._entries: list[Entry] = []
         self._foreground = QColor("gray")
         font = self.font()
@@ -66,13 +72,13 @@ class CurveLegend(QWidget):
         return self._cells()[index][2]
 
     def _n_columns(self) -> int:
-        n_fitting = max(1, self.width() // ENTRY_WIDTH)
+        n_fitting = max(1, self.width() // self._entry_width)
         per_row = -(-len(self._entries) // self._n_rows())  # rows of one length leave the most room
         return min(n_fitting, max(1, per_row))
 
     def _n_rows(self) -> int:
-        n_fitting = max(1, self.width() // ENTRY_WIDTH)
-        return max(1, min(MOST_ROWS, -(-len(self._entries) // n_fitting)))
+        n_fitting = max(1, self.width() // self._entry_width)
+        return max(1, min(self._most_rows, -(-len(self._entries) // n_fitting)))
 
     def _fit_height(self) -> None:
         height = self._n_rows() * self._row_height
@@ -144,20 +150,3 @@ def _draw_sample(painter: QPainter, place: QRect, entry: Entry) -> None:
         return
     painter.setPen(QPen(color, 2, entry.style))
     painter.drawLine(place.left(), place.center().y(), place.right(), place.center().y())
-
-
-def without_common_start(names: Sequence[str]) -> list[str]:
-    """Shorten a long start that all names share, which tells them apart from nothing.
-
-    Results carry the name of their input and then what was done to it: the end is what differs.
-    """
-    heads = [re.match(r"(\d+: )?", name) for name in names]
-    markers = [head.group() if head else "" for head in heads]
-    bare = [name[len(marker) :] for name, marker in zip(names, markers, strict=True)]
-    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*set(bare), strict=False))
-    n_same = sum(1 for _ in same) if len(set(bare)) > 1 else 0
-    if n_same <= LONG_START:
-        return list(names)
-    kept = f"{bare[0][:KEPT_START].rstrip()}… "
-    short = [kept + name[n_same:].lstrip() if len(name) > n_same else name for name in bare]
-    return [marker + name for marker, name in zip(markers, short, strict=True)]

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from napari_deeper.engine.figure import FigureParams, make_figure
     from napari_deeper.engine.figure_files import write_figure
     from napari_deeper.engine.figure_parts import Figure, FigureStyle
+    from napari_deeper.engine.finetune import estimate_job, finetune, run_job
+    from napari_deeper.engine.finetune_job import (
+        FinetuneJob,
+        PairFiles,
+        list_jobs,
+        read_job,
+        write_job,
+    )
+    from napari_deeper.engine.finetune_result import FinetuneResult
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
     from napari_deeper.io.read import read
     from napari_deeper.io.regions import read_regions
     from napari_deeper.io.write import write
+    from napari_deeper.models.user_models import list_models
     from napari_deeper.processing.patch_suggestion import SuggestParams, suggest_patches
     from napari_deeper.processing.regions import region_spectra
     from napari_deeper.spectra.axis import wavenumber_from_nm
@@ -41,6 +51,7 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.spectra.regions import Region
     from napari_deeper.training.config import TrainParams
+    from napari_deeper.training.finetune_config import FinetuneParams
     from napari_deeper.training.run import train
 
 _HOME = {
@@ -52,8 +63,12 @@ _HOME = {
     "Figure": "engine.figure_parts",
     "FigureParams": "engine.figure",
     "FigureStyle": "engine.figure_parts",
+    "FinetuneJob": "engine.finetune_job",
+    "FinetuneParams": "training.finetune_config",
+    "FinetuneResult": "engine.finetune_result",
     "Heatmap": "engine.heatmap",
     "HeatmapParams": "engine.heatmap",
+    "PairFiles": "engine.finetune_job",
     "Patch": "spectra.patches",
     "PatchCube": "spectra.patches",
     "PatchSet": "spectra.patches",
@@ -71,16 +86,22 @@ _HOME = {
     "compare_over_cubes": "engine.compare_tests",
     "denoise": "engine.denoise",
     "difference_map": "engine.compare",
+    "estimate_job": "engine.finetune",
     "evaluate": "engine.evaluate",
+    "finetune": "engine.finetune",
     "heatmap": "engine.heatmap",
     "imaging_time": "spectra.imaging_time",
+    "list_jobs": "engine.finetune_job",
+    "list_models": "models.user_models",
     "make_figure": "engine.figure",
     "plan_imaging": "spectra.imaging_plan",
     "read": "io.read",
     "read_cubes": "io.patches",
+    "read_job": "engine.finetune_job",
     "read_patches": "io.patches",
     "read_regions": "io.regions",
     "region_spectra": "processing.regions",
+    "run_job": "engine.finetune",
     "suggest_patches": "processing.patch_suggestion",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
@@ -91,6 +112,7 @@ _HOME = {
     "write_comparison": "engine.compare_report",
     "write_figure": "engine.figure_files",
     "write_heatmap": "engine.heatmap_files",
+    "write_job": "engine.finetune_job",
     "write_patches": "io.patches",
     "write_report": "engine.evaluation_report",
 }
@@ -104,8 +126,12 @@ __all__ = [
     "Figure",
     "FigureParams",
     "FigureStyle",
+    "FinetuneJob",
+    "FinetuneParams",
+    "FinetuneResult",
     "Heatmap",
     "HeatmapParams",
+    "PairFiles",
     "Patch",
     "PatchCube",
     "PatchSet",
@@ -123,16 +149,22 @@ __all__ = [
     "compare_over_cubes",
     "denoise",
     "difference_map",
+    "estimate_job",
     "evaluate",
+    "finetune",
     "heatmap",
     "imaging_time",
+    "list_jobs",
+    "list_models",
     "make_figure",
     "plan_imaging",
     "read",
     "read_cubes",
+    "read_job",
     "read_patches",
     "read_regions",
     "region_spectra",
+    "run_job",
     "suggest_patches",
     "super_resolve",
     "train",
@@ -143,6 +175,7 @@ __all__ = [
     "write_comparison",
     "write_figure",
     "write_heatmap",
+    "write_job",
     "write_patches",
     "write_report",
 ]

@@ -17,6 +17,7 @@ from napari_deeper.cli.comparison import COMPARE_FILES, COMPARE_HELP, run_compar
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
+from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
     Debug,
     Excitation,
@@ -32,6 +33,7 @@ from napari_deeper.cli.flags import (
     with_flags,
 )
 from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
+from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
@@ -51,6 +53,7 @@ from napari_deeper.spectra.params import Params
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.trust import trust_sentences
 from napari_deeper.training.config import TrainParams
+from napari_deeper.training.finetune_config import FinetuneParams
 
 Verb = Callable[[RamanCube, Any, Progress], RamanCube]
 
@@ -192,6 +195,18 @@ _patches.__doc__ = PATCHES_HELP
 app.command("patches", no_args_is_help=True)(
     with_flags(SuggestParams, _patches, PATCHES_FILES, reading=False)
 )
+
+
+def _finetune(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_finetune(values)
+
+
+_finetune.__doc__ = FINETUNE_HELP
+app.command("finetune", no_args_is_help=True)(
+    with_flags(FinetuneParams, _finetune, FINETUNE_FILES, reading=False)
+)
+app.add_typer(models_app, name="models")
 
 
 def _heatmap(**values: Any) -> None:

@@ -69,7 +69,7 @@ def run_train(values: dict[str, Any]) -> None:
     from napari_deeper.training.run import train
 
     try:
-        with _report(quiet) as progress:
+        with report_training(quiet) as progress:
             made = train(
                 values["task"],
                 values["out"],
@@ -99,7 +99,7 @@ def _speaks_for_all() -> bool:
 
 
 @contextmanager
-def _report(quiet: bool) -> Iterator[Progress]:
+def report_training(quiet: bool) -> Iterator[Progress]:
     """Show a bar on a terminal, and a line a minute where there is none."""
     if quiet or Console(stderr=True).is_terminal:
         with progress_bar(quiet) as progress:

@@ -6,10 +6,13 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_deeper.models import user_models
 from napari_deeper.spectra.axis import Axis
+from napari_deeper.spectra.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,16 @@ def read_card(kind: str, model: str = "", scale: int | None = None) -> CardSumma
     """
     stem = kind if scale is None else f"{kind}_{scale}x"
     shipped = Path(str(files("napari_deeper") / "weights")) / f"{stem}.json"
-    path = Path(model).expanduser().with_suffix(".json") if model else shipped
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        path = user_models.resolve(model) if model else shipped
+        card = _read(path.with_suffix(".json"), path)
         return CardSummary(str(card.get("name", path.stem)), np.asarray(card["wavenumber"], float))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CheckpointError):
         return None
+
+
+def _read(beside: Path, path: Path) -> dict[str, Any]:
+    if beside.is_file():
+        card: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))
+        return card
+    return {**user_models.read_card(path), "name": path.stem}

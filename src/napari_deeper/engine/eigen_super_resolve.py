@@ -69,6 +69,45 @@ class _Whitened:
         return np.ascontiguousarray(images[:, self.nearest[0], self.nearest[1]])
 
 
+@dataclass(frozen=True)
+class Eigenmap:
+    """What the pixels of a map share: images (image, y, x) of noise 1, and how to put them together.
+
+    Parameters
+    ----------
+    images
+        (image, y, x).
+    basis
+        (image, channel).
+    mean
+        (channel,).
+    white
+        How the map was scaled.
+    """
+
+    images: Intensity
+    basis: Intensity
+    mean: Intensity
+    white: _Whitened
+
+    def compose(self, fine: Intensity, scale: int, phase: int) -> Intensity:
+        """Return intensities (y, x, channel) of fine images (image, y, x); at scale 1 of the own ones."""
+        row = self.white.row if scale == 1 else upsample(self.white.row, scale, "bilinear", phase)
+        out: Intensity = np.moveaxis(fine, 0, 2) @ self.basis + self.mean
+        out *= row * self.white.column
+        return out
+
+
+def decompose(intensity: Intensity) -> Eigenmap:
+    """Find the eigenimages of a map (y, x, channel), maximum 1, that stand out of its noise."""
+    white = _whiten(intensity)
+    parts = low_rank.components(white.spectra, 1.0)
+    unit = np.maximum(parts.score_noise, 1e-30).astype(np.float32)
+    images = white.image(parts.scores / unit)
+    basis = (parts.basis * parts.score_noise[:, None]).astype(np.float32)
+    return Eigenmap(images, basis, np.asarray(parts.mean, np.float32), white)
+
+
 def too_small(intensity: Intensity) -> bool:
     """Tell whether a map (y, x, channel) has too little for images to be made of it."""
     n_y, n_x, n_channels = intensity.shape
@@ -100,6 +139,8 @@ def super_resolve_map(
     out: Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1.
     """
     net = open_image_super_resolver(p.scale, p.device, p.model)
+    # Those of shipped weights concern nobody who uses them.
+    notes.extend(net.notes if p.model else ())
     progress.update(0.0, "Finding eigenimages")
     white = _whiten(intensity)
     parts = low_rank.components(white.spectra, 1.0)

@@ -1,8 +1,8 @@
 """Checkpoints: a network with its axis, its normalization and where it comes from.
 
 A shipped checkpoint is a ``.safetensors`` file of float16 weights with a JSON card of the same stem
-beside it. A published one is a ``.pt`` file of nothing but weights; what it lacks is filled in from
-the paper.
+beside it; one of the user's own has its card in the header of the same file. A published one is a
+``.pt`` file of nothing but weights; what it lacks is filled in from the paper.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from torch import Tensor, nn
 
-from napari_deeper.models import published
+from napari_deeper.models import published, user_models
 from napari_deeper.models.compact import CompactHyRISR, CompactHyRISRConfig
 from napari_deeper.models.eigen_super_resolve import (
     EigenimageSuperResolver,
@@ -105,7 +105,7 @@ def load(path: str | Path, scale: int | None = None) -> Checkpoint:
     Parameters
     ----------
     path
-        The weights.
+        The weights: a file, or the name of one of the user's own models.
     scale
         Required scale of a HyRISR; None takes what the file holds.
 
@@ -115,10 +115,11 @@ def load(path: str | Path, scale: int | None = None) -> Checkpoint:
         If the file is missing, damaged, or holds another network, naming the first tensor that
         differs.
     """
-    path = Path(path).expanduser()
+    path = user_models.resolve(path)
     if path.suffix not in (".safetensors", ".pt", ".pth"):
         raise CheckpointError(
-            f"{path.name}: weights are .safetensors (with a card) or .pt / .pth (as published)."
+            f"{path.name}: weights are .safetensors (with a card) or .pt / .pth (as published), or "
+            "the name of one of your models."
         )
     if not path.is_file():
         raise CheckpointError(f"There is no weights file {path}.")
@@ -133,7 +134,9 @@ def load(path: str | Path, scale: int | None = None) -> Checkpoint:
     return checkpoint
 
 
-def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
+def save(
+    model: nn.Module, path: str | Path, card: Mapping[str, Any], *, one_file: bool = False
+) -> Path:
     """Write weights as float16 and their card beside them, each whole or not at all.
 
     Parameters
@@ -145,10 +148,13 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
     card
         Must hold ``normalization``, and ``wavenumber`` where the network has channels; the
         architecture, its config and the sha256 are added.
+    one_file
+        Put the card into the same file. Its sha256 is then of the tensors, not of the file.
     """
     path = Path(path)
     tensors = {name: t.detach().half().contiguous() for name, t in model.state_dict().items()}
     content = save_bytes(tensors)
+    digest = _digest(tensors) if one_file else hashlib.sha256(content).hexdigest()
     config = asdict(model.config)  # type: ignore[call-overload]
     full = {
         "name": path.stem,
@@ -158,10 +164,13 @@ def save(model: nn.Module, path: str | Path, card: Mapping[str, Any]) -> Path:
         "scale": config.get("scale"),
         "phase": config.get("phase"),
         **card,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": digest,
     }
     text = _readable_json(full)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if one_file:
+        _write_whole(path, save_bytes(tensors, {user_models.CARD_KEY: text}))
+        return path
     _write_whole(path, content)
     _write_whole(path.with_suffix(".json"), text.encode())
     return path
@@ -209,8 +218,42 @@ def _write_whole(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of names, types, shapes and bytes: the same whatever the header holds."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_one_file(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    card = user_models.read_card(path)
+    try:
+        tensors = load_bytes(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path.name} is not a whole safetensors file: {error}.") from error
+    if _digest(tensors) != card.get("sha256"):
+        raise CheckpointError(
+            f"{path.name} does not hold the tensors that its card describes (sha256 differs); get it "
+            "again."
+        )
+    return tensors, {**card, "name": path.stem}
+
+
+def _has_card(path: Path) -> bool:
+    try:
+        user_models.read_card(path)
+    except CheckpointError:
+        return False
+    return True
+
+
 def _read_shipped(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     card_path = path.with_suffix(".json")
+    if not card_path.is_file() and _has_card(path):
+        return _read_one_file(path)
     if not card_path.is_file():
         raise CheckpointError(
             f"{path.name} has no card: {card_path.name}, which says what network it is, should lie "

@@ -50,7 +50,7 @@ def make_batch(
     low = clean[:, phase[0] :: scale, phase[1] :: scale]
     measured, fine = _tensor(low + rng.standard_normal(low.shape)), _tensor(clean)
     plain = interpolate(measured, scale, (phase[0], phase[1]))
-    cubic = _tensor(_bicubic(measured[:, 0].numpy(), scale, phase))
+    cubic = _tensor(bicubic(measured[:, 0].numpy(), scale, phase))
     errors = [(guess - fine).square().mean((1, 2, 3)) for guess in (plain, cubic, 0 * fine)]
     least = torch.stack(errors).amin(dim=0).maximum(errors[0] / 30)
     weight = 1 / least.clamp(min=1e-2)[:, None, None, None]
@@ -94,7 +94,7 @@ def transfer(source: nn.Module, target: nn.Module) -> None:
     target.load_state_dict(own | shared)
 
 
-def _bicubic(images: NDArray[np.float32], scale: int, phase: list[int]) -> NDArray[np.float32]:
+def bicubic(images: NDArray[np.float32], scale: int, phase: list[int]) -> NDArray[np.float32]:
     """Interpolate images (n, y, x), one axis after the other, since each has its own phase."""
     n, n_y, n_x = images.shape
     tall = upsample_axis(images.transpose(1, 2, 0).reshape(n_y, -1), scale, phase[0])

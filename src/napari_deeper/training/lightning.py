@@ -19,10 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from napari_deeper.spectra.errors import CheckpointError, TrainingError
+from napari_deeper.spectra.errors import CheckpointError
 from napari_deeper.training.logs import Logs
 from napari_deeper.training.loop import (
     BatchAt,
+    Diverged,
     Fitted,
     Keeping,
     Loss,
@@ -193,7 +194,7 @@ class _Keeper(pl.Callback):
         if reason or is_last or overdue:
             self._look(trainer)
             if self.trouble:
-                raise TrainingError(self.trouble)
+                raise Diverged(self.trouble)
             self.save(trainer)
         if reason:
             self.stopped = reason
@@ -232,7 +233,7 @@ class _Keeper(pl.Callback):
 
         Raises
         ------
-        TrainingError
+        Diverged
             If the loss of any process was no number.
         """
         asked = self.run.watching.should_stop
@@ -240,7 +241,7 @@ class _Keeper(pl.Callback):
         if not _any(trainer, bool(self.wish or self.trouble)):
             return ""
         if _any(trainer, bool(self.trouble)):
-            raise TrainingError(self.trouble or "The loss of another process is no number.")
+            raise Diverged(self.trouble or "The loss of another process is no number.")
         return self.wish or "interrupt"
 
     def save(self, trainer: pl.Trainer) -> None:
@@ -262,6 +263,8 @@ class _Keeper(pl.Callback):
             losses=tuple(self.logs.losses),
         )
         save_state(path, state, self.run.keeping.limit)
+        if self.run.watching.on_save:
+            self.run.watching.on_save(self.done)
 
     def all_hardware(self) -> tuple[str, ...]:
         """Return what all slices ran on."""

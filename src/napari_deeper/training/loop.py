@@ -146,12 +146,15 @@ class Watching:
         loss for the logs.
     validate_every
         Steps; 0 for never.
+    on_save
+        Called with the number of steps done after a state was saved, in the first process alone.
     """
 
     on_step: Callable[[int, float], None] | None = None
     should_stop: Callable[[], str] | None = None
     validate: Callable[[nn.Module], float] | None = None
     validate_every: int = 0
+    on_save: Callable[[int], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,10 @@ class Fitted:
 
 class Stopped(Exception):  # noqa: N818 - a request of the user's, not an error
     """`fit` was stopped before the end; its state is saved."""
+
+
+class Diverged(TrainingError):  # noqa: N818 - says what the run did
+    """The loss is no number; the state that was saved last is good."""
 
 
 def rate_at(step: int, schedule: Schedule) -> float:
@@ -277,9 +284,10 @@ def fit_on(
     ------
     CheckpointError
         If the state is of another run or network.
+    Diverged
+        If the loss is not a number.
     TrainingError
-        If the loss is not a number, the state cannot be saved, or pytorch-lightning is not
-        installed.
+        If the state cannot be saved, or pytorch-lightning is not installed.
     """
     require_lightning()
     # Seconds to load, and not needed by what only asks for the schedule.

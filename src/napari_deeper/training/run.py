@@ -112,7 +112,7 @@ def train(
         for recipe in todo:
             remove_state(job.state(recipe))
     watch = Watch(progress or Progress(), sum(r.n_steps for r in todo), params.minutes_per_slice)
-    with _threads(params.threads):
+    with limited_threads(params.threads):
         return _follow(job, todo, watch)
 
 
@@ -269,7 +269,7 @@ def _write(
         ) from error
 
 
-class _threads:  # noqa: N801 - a context manager
+class limited_threads:  # noqa: N801 - a context manager
     """Compute with so many threads for a while; 0 changes nothing."""
 
     def __init__(self, n: int) -> None:

@@ -1,0 +1,265 @@
+"""Settings of fine-tuning: one definition for Python, the command line, the dock and the card."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from napari_deeper.spectra.errors import ParameterError
+
+WHATS = ("super-resolve", "denoise")
+AUGMENTATIONS = ("turn", "published", "none")
+FREEZES = ("nothing", "first layers", "all but the last")
+SCRATCH = "scratch"
+
+NETWORKS = ("eigenimages", "hyrisr")
+# Measured on simulated tissue; see docs/fine-tuning.md.
+_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4}
+_SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3}
+_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20}
+_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0}
+_BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128}
+# What changes the time that a run takes, or how it is kept, and not what comes out.
+_NO_MATTER = ("save_seconds", "threads", "workers", "preview_seconds")
+
+
+@dataclass(frozen=True)
+class FinetuneParams:
+    """Settings of `napari_deeper.finetune`."""
+
+    what: Annotated[
+        str,
+        {
+            "label": "What",
+            "tooltip": "super-resolve learns from patches of good maps; denoise from pairs of maps of one field",
+            "choices": WHATS,
+        },
+    ] = "super-resolve"
+    scale: Annotated[
+        int, {"label": "Scale", "tooltip": "For super-resolution", "choices": (2, 3, 4)}
+    ] = 2
+    network: Annotated[
+        str,
+        {
+            "label": "Network",
+            "tooltip": (
+                "For super-resolution. eigenimages: the network of the method auto, which takes noise off too. "
+                "hyrisr: the network of the paper's design"
+            ),
+            "choices": NETWORKS,
+        },
+    ] = "eigenimages"
+    start: Annotated[
+        str,
+        {
+            "label": "Start",
+            "tooltip": (
+                "Empty: the shipped weights. Else a file of weights, the name of one of your models, or "
+                "scratch for an untrained network"
+            ),
+        },
+    ] = ""
+    epochs: Annotated[
+        int,
+        {
+            "label": "Epochs",
+            "tooltip": (
+                "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 (as published), to "
+                "denoise 20"
+            ),
+            "min": 0,
+            "max": 10**6,
+        },
+    ] = 0
+    rate: Annotated[
+        float,
+        {
+            "label": "Learning rate",
+            "tooltip": "The highest one; 0: 0.001 for eigenimages, else 0.0003, and more from scratch",
+            "min": 0.0,
+            "max": 1.0,
+        },
+    ] = 0.0
+    batch_size: Annotated[
+        int,
+        {
+            "label": "Batch size",
+            "tooltip": "Pieces, or spectra to denoise, in a step on each device; 0: as the network needs",
+            "min": 0,
+            "max": 2**20,
+        },
+    ] = 0
+    side: Annotated[
+        int,
+        {
+            "label": "Piece",
+            "tooltip": "Side in pixels of the piece that is cut at random from a patch in each step; 0: all of it",
+            "min": 0,
+            "max": 4096,
+        },
+    ] = 32
+    augmentation: Annotated[
+        str,
+        {
+            "label": "Augmentation",
+            "tooltip": (
+                "turn: flips and quarter turns. published: those, and the spectra shifted, reversed and mixed"
+            ),
+            "choices": AUGMENTATIONS,
+        },
+    ] = "turn"
+    freeze: Annotated[
+        str,
+        {
+            "label": "Freeze",
+            "tooltip": "Which layers keep their weights (published: nothing)",
+            "choices": FREEZES,
+        },
+    ] = "nothing"
+    blend: Annotated[
+        float,
+        {
+            "label": "Blend",
+            "tooltip": (
+                "Share of the trained weights in what is kept; the rest are those it started from, so that it "
+                "forgets less. 0: 0.85 for eigenimages, else 1"
+            ),
+            "min": 0.0,
+            "max": 1.0,
+        },
+    ] = 0.0
+    patience: Annotated[
+        int,
+        {
+            "label": "Patience",
+            "tooltip": "Stop early after so many validations (50 in a run) without a better one; 0: never",
+            "min": 0,
+            "max": 10**6,
+        },
+    ] = 20
+    scratch: Annotated[
+        bool,
+        {
+            "label": "From scratch too",
+            "tooltip": "Train an untrained network as long, to compare with: doubles the time",
+        },
+    ] = False
+    seed: Annotated[
+        int,
+        {
+            "label": "Seed",
+            "tooltip": "Of every random choice: the same seed repeats the result",
+            "min": 0,
+            "max": 2**31,
+        },
+    ] = 0
+    device: Annotated[
+        str,
+        {
+            "label": "Device",
+            "tooltip": "auto: an NVIDIA GPU (cuda) or Apple GPU (mps) if there is one",
+            "choices": ("auto", "cpu", "cuda", "mps"),
+        },
+    ] = "auto"
+    devices: Annotated[
+        int,
+        {"label": "Devices", "tooltip": "Of each node; 0: all GPUs", "min": 0, "max": 1024},
+    ] = 1
+    nodes: Annotated[
+        int, {"label": "Nodes", "tooltip": "Machines that train together", "min": 1, "max": 4096}
+    ] = 1
+    strategy: Annotated[
+        str,
+        {
+            "label": "Strategy",
+            "tooltip": "auto: ddp where there are several devices",
+            "choices": ("auto", "ddp"),
+        },
+    ] = "auto"
+    precision: Annotated[
+        str,
+        {
+            "label": "Precision",
+            "tooltip": "auto: bf16 where the device computes it",
+            "choices": ("auto", "bf16", "32"),
+        },
+    ] = "auto"
+    threads: Annotated[
+        int,
+        {"label": "Threads", "tooltip": "Of the CPU; 0: as torch decides", "min": 0, "max": 1024},
+    ] = 0
+    workers: Annotated[
+        int,
+        {
+            "label": "Workers",
+            "tooltip": "Processes that make batches; -1: none on a CPU, else one per core, at most 12",
+            "min": -1,
+            "max": 1024,
+        },
+    ] = 0
+    save_seconds: Annotated[
+        float,
+        {
+            "label": "Seconds between saves",
+            "tooltip": "How often the state is saved",
+            "min": 0.0,
+            "max": 1e6,
+        },
+    ] = 15.0
+    preview_seconds: Annotated[
+        float,
+        {
+            "label": "Seconds between previews",
+            "tooltip": "How often, at most, a preview of one validation patch is written; 0: never",
+            "min": 0.0,
+            "max": 1e6,
+        },
+    ] = 5.0
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether to start from an untrained network."""
+        return self.start == SCRATCH
+
+    @property
+    def peak_rate(self) -> float:
+        """The highest learning rate, the default filled in."""
+        table = _SCRATCH_RATES if self.from_scratch else _RATES
+        return self.rate or table[self.architecture]
+
+    @property
+    def n_in_batch(self) -> int:
+        """The batch size, the default filled in."""
+        return self.batch_size or _BATCHES[self.architecture]
+
+    @property
+    def n_epochs(self) -> int:
+        """How often each item is seen, the default filled in."""
+        return self.epochs or _EPOCHS[self.architecture]
+
+    @property
+    def share(self) -> float:
+        """The share of the trained weights in what is kept, the default filled in."""
+        return 1.0 if self.from_scratch else self.blend or _BLENDS[self.architecture]
+
+    @property
+    def architecture(self) -> str:
+        """``"eigenimages"``, ``"hyrisr"`` or ``"resunet"``."""
+        return "resunet" if self.what == "denoise" else self.network
+
+
+def check_finetune(params: FinetuneParams) -> None:
+    """Raise `ParameterError` for settings that do not go together."""
+    if params.scratch and params.from_scratch:
+        raise ParameterError(
+            "start is 'scratch' already; 'scratch' as a comparison needs other weights to compare with."
+        )
+    if params.from_scratch and params.freeze != "nothing":
+        raise ParameterError("An untrained network cannot be frozen; set freeze to 'nothing'.")
+
+
+def matters(params: FinetuneParams) -> dict[str, Any]:
+    """Return the settings that decide the result, as JSON types."""
+    fields = dataclasses.fields(params)
+    return {f.name: getattr(params, f.name) for f in fields if f.name not in _NO_MATTER}

@@ -132,7 +132,7 @@ def test_patches_of_labels_lie_mostly_in_them_and_not_above_each_other():
     assert covered.max() == 1
     assert [one.share for one in found] == sorted((one.share for one in found), reverse=True)
     # what is taken stays free of further ones
-    more = patches_in_labels(labels, 8, 2, taken=[one.corner for one in found])
+    more = patches_in_labels(labels, 8, 2, taken=[(one.corner, 8) for one in found])
     for one in more:
         assert (
             covered[one.corner[0] : one.corner[0] + 8, one.corner[1] : one.corner[1] + 8].sum() == 0

@@ -38,7 +38,7 @@ def patches_in_labels(
     size: int,
     scale: int = 1,
     *,
-    taken: Sequence[Corner] = (),
+    taken: Sequence[tuple[Corner, int]] = (),
     least: float = LEAST_SHARE,
 ) -> list[Labeled]:
     """Return patches that lie mostly in a label, none above another: the fullest first.
@@ -50,7 +50,7 @@ def patches_in_labels(
     size, scale
         Of the patches.
     taken
-        Corners of patches of this size that are there already.
+        Corners and sizes of patches that are there already.
     least
         The part of a patch's pixels that must have the value.
 
@@ -70,12 +70,12 @@ def patches_in_labels(
         ((-share, i, v) for v in values for i, share in enumerate(shares[v]) if share >= least),
     )
     found: list[Labeled] = []
-    blocked = np.array(list(taken), dtype=int).reshape(-1, 2)
+    blocked = [(*corner, other) for corner, other in taken]
     for negative, i, value in order:
         corner = corners[i]
-        if (np.abs(blocked - corner) < size).all(axis=1).any():
+        if any(_share_pixels(corner, size, y, x, other) for y, x, other in blocked):
             continue
-        blocked = np.vstack([blocked, corner])
+        blocked.append((*corner, size))
         found.append(Labeled(value, corner, -negative))
     if not found and not taken:
         most = max((float(s.max()) for s in shares.values() if s.size), default=0.0)
@@ -84,6 +84,11 @@ def patches_in_labels(
             "Paint larger areas, or choose a smaller patch size."
         )
     return found
+
+
+def _share_pixels(corner: Corner, size: int, y: int, x: int, other: int) -> bool:
+    above = corner[0] < y + other and y < corner[0] + size
+    return above and corner[1] < x + other and x < corner[1] + size
 
 
 def _shares(mask: NDArray[np.bool_], corners: Sequence[Corner], size: int) -> NDArray[np.float64]:

@@ -1,0 +1,101 @@
+"""The patches of a viewer and its cube layers, kept in step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_deeper.plugin.layers import cube_layers
+from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, settle
+from napari_deeper.plugin.patch_layers import PatchLayer
+from napari_deeper.processing.patch_grid import Ground
+from napari_deeper.spectra.patches import Patch
+
+if TYPE_CHECKING:
+    import napari
+
+
+class Annotation:
+    """Follows what the cube layers are called and where they lie, so that their patches go with them.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    on_drawn
+        Called without arguments when the user drew, moved or removed a shape; it must do no more than start a
+        timer that calls `settle`.
+    """
+
+    def __init__(self, viewer: napari.Viewer, on_drawn: Callable[[], None]) -> None:
+        self._viewer = viewer
+        self.marks = PatchLayer(viewer, on_drawn)
+        self._names: dict[Any, str] = {}  # to know which layer was renamed
+
+    def cubes(self) -> list[Any]:
+        """Return the cube layers, bottom first."""
+        return cube_layers(self._viewer.layers)
+
+    def grounds(self) -> dict[str, Ground]:
+        """Return where each cube lies, by name."""
+        return {layer.name: ground_of_layer(layer) for layer in self.cubes()}
+
+    def patches(self) -> list[Patch]:
+        """Return the patches on cubes that are there."""
+        grounds = self.grounds()
+        return [patch for patch in self.marks.patches() if patch.cube in grounds]
+
+    def show(self, patches: Sequence[Patch]) -> None:
+        """Show these patches and no others."""
+        cubes = self.cubes()
+        if patches and cubes:
+            self.marks.make(cubes[-1])
+        self.marks.show(patches, self.grounds())
+
+    def redraw(self, *_: object) -> None:
+        """Draw the patches where their cubes lie now."""
+        self.show(self.patches())
+
+    def settle(self, open_to_new: Sequence[str], brush: Brush) -> list[str]:
+        """Make patches of what was drawn; return what to tell of it."""
+        patches, told = settle(self.marks.drawn(), self.grounds(), open_to_new, brush)
+        self.show(patches)
+        return told
+
+    def follow(self) -> list[str]:
+        """Take note of layers that came, went or were renamed; return what to tell of it."""
+        self.marks.adopt()
+        cubes = self.cubes()
+        renamed = {name: la.name for la, name in self._names.items() if la.name != name}
+        before = self.marks.patches()
+        patches = [patch.replace(cube=renamed.get(patch.cube, patch.cube)) for patch in before]
+        self._watch(cubes)
+        there = {layer.name for layer in cubes}
+        kept = [patch for patch in patches if patch.cube in there]
+        if kept != before:
+            self.show(kept)
+        gone = sorted({patch.cube for patch in patches} - there)
+        n_gone = len(patches) - len(kept)
+        return (
+            [f"{n_gone} patches went with '{', '.join(gone)}', which was closed."] if gone else []
+        )
+
+    def _watch(self, cubes: Sequence[Any]) -> None:
+        for layer in [la for la in self._names if la not in cubes]:
+            self._leave(layer)
+        for layer in cubes:
+            if layer not in self._names:
+                layer.events.translate.connect(self.redraw)
+                layer.events.scale.connect(self.redraw)
+            self._names[layer] = layer.name
+
+    def _leave(self, layer: Any) -> None:
+        layer.events.translate.disconnect(self.redraw)
+        layer.events.scale.disconnect(self.redraw)
+        del self._names[layer]
+
+    def release(self) -> None:
+        """Let go of every layer; the patches stay on theirs, and are found there again."""
+        for layer in list(self._names):
+            self._leave(layer)
+        self.marks.release()

@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
-from napari_deeper.engine.scores import Evaluation, MethodSummary
+from napari_deeper.engine.scores import Evaluation
 
 INTERVAL = "_interval"
 ROW_HEIGHT, MOST_WIDTH = 22, 170
@@ -27,6 +27,9 @@ KNOWN = {
     "psnr": ("PSNR (dB)", "Peak signal-to-noise ratio; higher is better"),
     "ssim": ("SSIM", "Structural similarity, up to 1; higher is better"),
     "spectral_angle": ("SAD (rad)", "Spectral angle distance, mean over pixels; lower is better"),
+    "beaten": ("Beaten on", "Test patches on which the tuned weights have the higher PSNR"),
+    "patch": ("Patch", "Number, cube and place of the test patch"),
+    "tissue": ("Tissue", "As labelled in Annotate"),
     "seconds": ("Time (s)", "Taken by the method; by a comparator for all settings tried"),
     "within_sigma": ("In 1 sigma", "Part of the errors within the stated uncertainty; 0.68 is right"),
 }  # fmt: skip
@@ -49,22 +52,40 @@ class ResultTable(QTableWidget):
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show the summaries of an evaluation, the best ratio first."""
+        self.show_rows(evaluation.summaries)
         names = columns(evaluation.summaries)
         self.setSortingEnabled(False)
+        self._mark(evaluation, names)
+        self.setSortingEnabled(True)
+        self.sortItems(names.index("excess_mse") if "excess_mse" in names else 0)
+        self._fit_columns()
+
+    def show_rows(self, rows: Sequence[Any], *, starred: bool = True) -> None:
+        """Show dataclass instances of one type, a column for each field, in their order.
+
+        Parameters
+        ----------
+        starred
+            Mark the best figure of each column.
+        """
+        names = columns(rows) if rows else []
+        self.setSortingEnabled(False)
         self.clear()
+        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setColumnCount(len(names))
-        self.setRowCount(len(evaluation.summaries))
+        self.setRowCount(len(rows))
         for column, name in enumerate(names):
             label, tooltip = KNOWN.get(name, (name.replace("_", " "), ""))
             heading = QTableWidgetItem(label)
             heading.setToolTip(tooltip)
             self.setHorizontalHeaderItem(column, heading)
-            best = best_of(name, evaluation.summaries)
-            for row, summary in enumerate(evaluation.summaries):
-                self.setItem(row, column, _Cell(summary, name, best))
-        self._mark(evaluation, names)
+            best = best_of(name, rows) if starred else None
+            for row, record in enumerate(rows):
+                self.setItem(row, column, _Cell(record, name, best))
         self.setSortingEnabled(True)
-        self.sortItems(names.index("excess_mse") if "excess_mse" in names else 0)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
         self.resizeColumnsToContents()
         # settings can be long; the tooltip has them whole
         for column in range(self.columnCount()):
@@ -105,7 +126,7 @@ class ResultTable(QTableWidget):
 class _Cell(QTableWidgetItem):
     """A figure that is sorted by its value, or a text; NaN comes last."""
 
-    def __init__(self, summary: MethodSummary, name: str, best: float | None) -> None:
+    def __init__(self, summary: Any, name: str, best: float | None) -> None:
         self.value = getattr(summary, name)
         text = _shown(self.value)
         self._plain = text
@@ -131,7 +152,7 @@ class _Cell(QTableWidgetItem):
         return str(mine) < str(its)
 
 
-def columns(summaries: Sequence[MethodSummary]) -> list[str]:
+def columns(summaries: Sequence[Any]) -> list[str]:
     """Return the fields to show, in their order, texts last; a figure that no method has is left out."""
     fields = [f.name for f in dataclasses.fields(summaries[0]) if not f.name.endswith(INTERVAL)]
     stated = [name for name in fields if not all(_unknown(getattr(s, name)) for s in summaries)]
@@ -139,7 +160,7 @@ def columns(summaries: Sequence[MethodSummary]) -> list[str]:
     return first + [name for name in LAST if name in stated]
 
 
-def best_of(name: str, summaries: Sequence[MethodSummary]) -> float | None:
+def best_of(name: str, summaries: Sequence[Any]) -> float | None:
     """Return the best figure of a field, or None where none is better than another."""
     figures = [getattr(s, name) for s in summaries]
     known = [f for f in figures if isinstance(f, float) and not math.isnan(f)]

@@ -20,6 +20,7 @@ _WHY = {
     "train": "there is nothing to learn from",
     "validation": "nothing would tell which weights are the best, or whether they are better at all",
 }
+_MOST_WARNINGS = 3
 _NO_TEST = "No test patch: nothing will tell how it does on what it has not seen."
 
 
@@ -108,7 +109,11 @@ def check_data(data: Data, params: FinetuneParams) -> list[str]:
     ]
     if not counts.get("test"):
         told.append(_NO_TEST)
-    return [*told, *patches.warnings()]
+    warnings = patches.warnings()
+    more = len(warnings) - _MOST_WARNINGS
+    if more > 0:
+        warnings = (*warnings[:_MOST_WARNINGS], f"And {more} more overlaps like these.")
+    return [*told, *warnings]
 
 
 def _check_pair(pair: LayerPair) -> list[str]:

@@ -177,9 +177,13 @@ class Watcher:
         """Begin to follow."""
         self._thread.start()
 
+    def forget(self, *_: object) -> None:
+        """Stop following soon, without waiting for it."""
+        self._ended.set()
+
     def stop(self) -> None:
         """Stop following; the job itself goes on."""
-        self._ended.set()
+        self.forget()
         if self._thread.is_alive():
             self._thread.join(5.0)
 

@@ -46,7 +46,7 @@ from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.my_models import ModelsPage
 from napari_deeper.plugin.widgets.run_bar import Message
 from napari_deeper.plugin.widgets.wording import in_words
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import bring_forward, tabify_beside
 from napari_deeper.spectra.errors import DeeperError
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class FinetuneWidget(DockPage):
         super().__init__(napari_viewer)
         self.ask: Callable[[QWidget | None, bool], str] = ask_in_dialog
         self.ask_sure: Callable[[QWidget, str], bool] = _ask_sure
+        self.open_folder: Callable[[Path], object] = _open_folder
         self.watcher: Watcher | None = None
         self._seen = -1
         self._answered = False
@@ -85,7 +86,7 @@ class FinetuneWidget(DockPage):
         self._told = ""
         self._lay_out()
         self._connect()
-        self._guard = CloseGuard(self._viewer.window._qt_window, self._may_close)
+        self._guard: CloseGuard | None = CloseGuard(self._viewer.window._qt_window, self._may_close)
         self._set_theme()
         self.refresh()
         self._looking.start()
@@ -143,7 +144,7 @@ class FinetuneWidget(DockPage):
         self.run.remove_asked.connect(self.remove_job)
         self.result.report_asked.connect(self._open_report)
         self.result.use_asked.connect(self.use_in_enhance)
-        self.models.changed.connect(self._on_models)
+        self.models.changed.connect(self._tell_of_models)
         self.pages.currentChanged.connect(self._on_page)
         layers = self._viewer.layers
         self.listen(
@@ -159,12 +160,11 @@ class FinetuneWidget(DockPage):
 
     def release(self) -> None:
         """Let go of the viewer; a job goes on, unless the user wants it stopped."""
-        released = self._guard is None
         super().release()
-        if released:
+        if self._guard is None:
             return
         self._guard.release()
-        self._guard: Any = None
+        self._guard = None
         if self.working and not self._answered:
             self._answer(self.ask(self._viewer.window._qt_window, False))
         self._jobs.stop()
@@ -292,8 +292,9 @@ class FinetuneWidget(DockPage):
     def _show_found(self, found: tuple[list[tuple[Path, str]], Path | None]) -> None:
         jobs, running = found
         newest = jobs[0][0] if jobs else None
-        if self.watcher is None and (running or newest) is not None:
-            self.watch(running or newest)
+        shown = running or newest
+        if self.watcher is None and shown is not None:
+            self.watch(shown)
         self.run.show_jobs(jobs, self.watcher.folder if self.watcher else None)
         if running is not None:
             self.pages.setCurrentWidget(self.run)
@@ -306,6 +307,8 @@ class FinetuneWidget(DockPage):
         self._let_go()
         self.watcher, self._seen = watcher, -1
         self.result.show_result(None)
+        # A plain object's method: it can still be called when this widget is gone.
+        self.destroyed.connect(watcher.forget)
         watcher.start()
 
     def _let_go(self) -> None:
@@ -333,7 +336,8 @@ class FinetuneWidget(DockPage):
         assert self.watcher is not None
         was_started_here = self.watcher.process is not None
         self.result.show_result(facts, self.watcher.from_scratch)
-        self._on_models()
+        self.models.refill()
+        self._tell_of_models()
         if was_started_here or self.pages.currentWidget() is self.run:
             self.pages.setCurrentWidget(self.result)
 
@@ -371,8 +375,7 @@ class FinetuneWidget(DockPage):
         found: list[EnhanceWidget] = self._viewer.window._qt_window.findChildren(EnhanceWidget)
         return found
 
-    def _on_models(self) -> None:
-        self.models.refill()
+    def _tell_of_models(self) -> None:
         self.form.start.refill()
         for dock in self._enhance_docks():
             dock.form.refill_weights()
@@ -387,11 +390,11 @@ class FinetuneWidget(DockPage):
         params = read_job(watcher.folder / JOB_FILE).params
         for dock in self._enhance_docks():
             dock.form.use_model(str(facts["model"]), params.what, params.scale, params.network)
-            dock.parent().raise_()
+            bring_forward(dock)
 
     def _open_report(self) -> None:
         if self.watcher is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.watcher.folder)))
+            self.open_folder(self.watcher.folder)
 
     def _set_theme(self, *_: object) -> None:
         theme = get_theme(self._viewer.theme)
@@ -403,3 +406,7 @@ class FinetuneWidget(DockPage):
 def _ask_sure(parent: QWidget, text: str) -> bool:
     answer = QMessageBox.question(parent, "Remove job", text)
     return answer == QMessageBox.StandardButton.Yes
+
+
+def _open_folder(folder: Path) -> bool:
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

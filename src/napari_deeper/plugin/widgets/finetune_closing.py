@@ -72,18 +72,23 @@ class CloseGuard(QObject):
 
     def __init__(self, window: QObject, may_close: Callable[[], bool]) -> None:
         super().__init__(window)
-        self._window, self._may_close = window, may_close
+        self._may_close = may_close  # and not the window: it would be kept in memory
         window.installEventFilter(self)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+    def eventFilter(  # noqa: N802 - the name is Qt's
+        self, watched: QObject | None, event: QEvent | None
+    ) -> bool:
         """Hold back the closing of the window, if that is wished."""
-        closing = event is not None and event.type() == QEvent.Type.Close
-        if closing and watched is self._window and not self._may_close():
-            event.ignore()
-            return True
-        return False
+        if event is None or event.type() != QEvent.Type.Close or watched is not self.parent():
+            return False
+        if self._may_close():
+            return False
+        event.ignore()
+        return True
 
     def release(self) -> None:
         """Ask no more."""
-        self._window.removeEventFilter(self)
+        window = self.parent()
+        if window is not None:
+            window.removeEventFilter(self)
         self.deleteLater()

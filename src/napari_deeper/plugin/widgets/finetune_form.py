@@ -74,6 +74,12 @@ class FinetuneForm(QWidget):
         others = [name for name in others if name not in (*_ELSEWHERE, *SHOWN)]
         self.task = ParamsForm(FinetuneParams, ["what", "scale", "network"], [], self._on_task)
         self.params = ParamsForm(FinetuneParams, SHOWN, others, self.changed.emit)
+        rate: Any = self.params.field("rate")
+        rate.setDecimals(5)
+        rate.setSingleStep(1e-4)
+        rate.setSpecialValueText("as measured best")
+        compare: Any = self.params.field("scratch")
+        compare.setText("to compare with; takes twice as long")
         self.patches = QComboBox()
         self.patches.addItems([ANNOTATED, A_FILE])
         self.patches.setToolTip("The patches to learn from and to be judged on")

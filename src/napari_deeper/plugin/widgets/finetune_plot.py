@@ -30,9 +30,13 @@ class TrainingPlot(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.legend = CurveLegend()
-        self.validation, self.loss = _plot(self, "Validation PSNR (dB)"), _plot(self, "Loss")
+        self.validation, self.loss = (
+            _plot(self, "Validation<br>PSNR (dB)"),
+            _plot(self, "Training<br>loss"),
+        )
         self.loss.getPlotItem().setLogMode(y=True)
         self.loss.getPlotItem().setLabel("bottom", "Step")
+        self.loss.getPlotItem().getAxis("bottom").setHeight(36)
         self.loss.setXLink(self.validation)
         self._before = pg.InfiniteLine(angle=0, movable=False)
         self._before.setVisible(False)
@@ -189,7 +193,7 @@ def _pixmap(image: NDArray[Any], contrast: NDArray[Any], label: QLabel) -> QPixm
     table = pg.colormap.get("inferno").getLookupTable(nPts=256)
     colors = np.ascontiguousarray(table[np.rint(255 * level).astype(int)][..., :3], np.uint8)
     height, width = level.shape
-    picture = QImage(colors.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    picture = QImage(colors.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     return QPixmap.fromImage(picture).scaled(
         label.size(),
         Qt.AspectRatioMode.KeepAspectRatio,
@@ -203,7 +207,7 @@ def _plot(parent: QWidget, y_label: str) -> pg.PlotWidget:
     item.ctrlMenu.setParent(parent)  # else it leaks as a top-level window
     item.ctrlMenu.hide()
     item.setLabel("left", y_label)
-    item.getAxis("left").setWidth(56)  # the two plots stand above each other
+    item.getAxis("left").setWidth(70)  # the two plots stand above each other
     item.showGrid(x=True, y=True, alpha=0.15)
     item.hideButtons()
     plot.setMouseEnabled(x=False, y=False)

@@ -117,7 +117,9 @@ def means(scores: Sequence[Mapping[str, Any]]) -> list[MethodRow]:
 
 
 def each(scores: Sequence[Mapping[str, Any]]) -> list[PatchRow]:
-    """Return every method on every patch."""
+    """Return every method on every patch, patch by patch."""
+    patches = list(dict.fromkeys(s["patch"] for s in scores))
+    scores = sorted(scores, key=lambda s: patches.index(s["patch"]))
     return [
         PatchRow(
             str(s["patch"]), str(s["method"]), _number(s["psnr"]), _number(s["ssim"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -26,8 +27,8 @@ from napari_deeper.spectra.errors import DeeperError
 COLUMNS = ("Name", "For", "On validation")
 _TASKS = {
     "resunet": "denoise",
-    "eigenimage": "super-resolve {}x (auto)",
-    "hyrisr": "super-resolve {}x (hyrisr)",
+    "eigenimage": "{}x, auto",
+    "hyrisr": "{}x, hyrisr",
 }
 _FILTER = "Models (*.safetensors)"
 
@@ -49,8 +50,9 @@ class ModelsPage(QWidget):
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.verticalHeader().setVisible(False)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        headers: list[Any] = [self.table.verticalHeader(), self.table.horizontalHeader()]
+        headers[0].setVisible(False)
+        headers[1].setStretchLastSection(True)
         self.message = Message("Models that you make, or add, can be chosen in Enhance.", 84)
         self.rename = _button("Re&name", "Edit the name of the chosen model (or double-click it)")
         self.share = _button("S&hare...", "Save the chosen model as one file, its card in it")
@@ -141,19 +143,18 @@ class ModelsPage(QWidget):
             work()
         except DeeperError as error:
             told = str(error)
-        # Not from within the editor's own signal: its item would be gone before it closes.
+        self.changed.emit()
         self.refill()
         self.message.set_text(told)
-        self.changed.emit()
 
 
 def about(model: UserModel) -> str:
     """Return what the card of a model says, in a few lines."""
     card = model.card
-    lines = [f"{model.name}: {_task(model)}; {_advice(model)}."]
-    started = card.get("started_from")
-    if "settings" in card:
-        lines.append(f"Started from {started or 'an untrained network'}; seed {card.get('seed')}.")
+    lines = [f"{model.name}: {_task(model)}."]
+    if "recommended" in card:
+        started = card.get("started_from") or "an untrained network"
+        lines.append(f"On validation {_advice(model)} than {started}, which it started from.")
     test = (card.get("figures") or {}).get("test") or {}
     means = [f"{name} {each['psnr']:.2f}" for name, each in test.items() if each.get("psnr")]
     if means:
@@ -171,7 +172,7 @@ def _advice(model: UserModel) -> str:
     found = (model.card.get("figures") or {}).get("validation") or {}
     before, after = found.get("psnr_before"), found.get("psnr_after")
     gain = f" ({after - before:+.2f} dB)" if before is not None and after is not None else ""
-    return f"{'better' if model.recommended else 'no better'} than its start{gain}"
+    return f"{'better' if model.recommended else 'no better'}{gain}"
 
 
 def _is_free(name: str) -> bool:

@@ -71,7 +71,9 @@ class ResultTable(QTableWidget):
         names = columns(rows) if rows else []
         self.setSortingEnabled(False)
         self.clear()
-        self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        header = self.horizontalHeader()
+        if header is not None:  # else the rows would be sorted as those before were
+            header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setColumnCount(len(names))
         self.setRowCount(len(rows))
         for column, name in enumerate(names):

@@ -93,7 +93,7 @@ class WeightsBox(QComboBox):
             m for m in models if m.kind in self._kinds and (not self._scale or m.scale in scales)
         ]
 
-    def showPopup(self) -> None:
+    def showPopup(self) -> None:  # noqa: N802 - the name is Qt's
         """Look for models before the list opens."""
         self.refill()
         super().showPopup()

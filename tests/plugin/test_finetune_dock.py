@@ -198,7 +198,9 @@ def test_what_cannot_be_learned_from_is_refused_in_words(make_napari_viewer):
         assert not dock.estimate_button.isEnabled()
     annotate.set_patches(patches("ttv"))
     dock.refresh()
-    assert "3 patches of 8 x 8 pixels on 1 cube: 2 train, 1 validation, 0 test" in dock.message.text()
+    assert (
+        "3 patches of 8 x 8 pixels on 1 cube: 2 train, 1 validation, 0 test" in dock.message.text()
+    )
     assert "No test patch" in dock.message.text()
     assert dock.start_button.isEnabled()
     annotate.set_patches([*patches("ttv"), Patch("a", 4, 4, 8, "test")])

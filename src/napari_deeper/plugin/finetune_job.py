@@ -72,7 +72,7 @@ def running_job() -> Path | None:
     """Return the folder of the newest job that still runs, if any."""
     for path in sorted(jobs_folder().glob(f"*/{STATUS}"), reverse=True):
         status = job_status(path.parent)
-        if status is not None and status["alive"] and not _reaped(int(status["pid"])):
+        if status is not None and status["alive"]:
             return path.parent
     return None
 
@@ -93,11 +93,14 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
     """
     try:
         with (folder / LOG).open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_apart()
             )
     except OSError as error:
         raise FileError(f"The training cannot be started: {error.strerror or error}.") from error
+    # Whoever follows it may let go of it; without this an ended one would still seem to be there.
+    threading.Thread(target=process.wait, name="fine-tuning", daemon=True).start()
+    return process
 
 
 def estimate(folder: Path, cancel: threading.Event) -> str:
@@ -136,16 +139,6 @@ def _apart() -> dict[str, Any]:
         flags = "CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW"
         return {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
     return {"start_new_session": True}
-
-
-def _reaped(pid: int) -> bool:
-    """Tell whether a process was a child of this one and has ended; a dead child is still seen until then."""
-    if os.name != "posix":
-        return False
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except OSError:  # it is no child of this process, so it says nothing
-        return False
 
 
 class Watcher:
@@ -254,7 +247,7 @@ class Watcher:
         if self.process is not None:
             return self.process.poll() is None
         status = job_status(self.folder)
-        return status is not None and bool(status["alive"]) and not _reaped(int(status["pid"]))
+        return status is not None and bool(status["alive"])
 
     def _new_events(self) -> list[dict[str, Any]]:
         """Return the events that were written since the last look, whole lines alone."""

@@ -25,6 +25,7 @@ HEAVY = "{'torch', 'qtpy', 'PyQt6', 'PySide6', 'napari', 'vispy', 'superqt', 'ma
         "from napari_deeper.io.sample import simulated_cell; simulated_cell('0.1s')",
         "import napari_deeper as nd; nd.DenoiseParams, nd.SuperResolveParams, nd.EvaluateParams",
         "import napari_deeper as nd; nd.evaluate, nd.write_report",
+        "import napari_deeper as nd; nd.PatchSet, nd.read_patches, nd.write_patches, nd.suggest_patches",
         "from npe2 import PluginManifest as M; M.from_distribution('napari-deeper')",
     ],
 )

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.finetune import FinetuneResult, estimate_job, finetune, run_job
-    from napari_deeper.engine.finetune_job import FinetuneJob, PairFiles, read_job, write_job
+    from napari_deeper.engine.finetune_job import (
+        FinetuneJob,
+        PairFiles,
+        list_jobs,
+        read_job,
+        write_job,
+    )
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.io.patches import read_cubes, read_patches, write_patches
     from napari_deeper.io.read import read
@@ -51,6 +57,7 @@ _HOME = {
     "estimate_job": "engine.finetune",
     "evaluate": "engine.evaluate",
     "finetune": "engine.finetune",
+    "list_jobs": "engine.finetune_job",
     "list_models": "models.user_models",
     "read": "io.read",
     "read_cubes": "io.patches",
@@ -88,6 +95,7 @@ __all__ = [
     "estimate_job",
     "evaluate",
     "finetune",
+    "list_jobs",
     "list_models",
     "read",
     "read_cubes",

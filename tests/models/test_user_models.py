@@ -36,7 +36,9 @@ def test_a_model_of_one_file_is_loaded_by_its_name(folder):
     assert loaded.path == path and loaded.name == "my cartilage" and loaded.scale == 2
     assert loaded.card["data"] == "16 patches"
     assert [p.name for p in folder.iterdir()] == ["my cartilage.safetensors"]
-    cube = nd.RamanCube(np.random.default_rng(0).random((6, 6, 40), np.float32), np.linspace(600, 900, 40))
+    cube = nd.RamanCube(
+        np.random.default_rng(0).random((6, 6, 40), np.float32), np.linspace(600, 900, 40)
+    )
     fine = nd.super_resolve(cube, model="my cartilage")
     assert fine.provenance[-1].params["checkpoint"] == "my cartilage"
     assert fine.provenance[-1].params["checkpoint_sha256"] == loaded.card["sha256"]

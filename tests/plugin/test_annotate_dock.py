@@ -39,8 +39,8 @@ def make_cube(name, seed=0, shape=(24, 32), origin=(3.0, -2.0)):
 
 
 @pytest.fixture
-def window(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
+def window(make_napari_viewer, request):
+    viewer = make_napari_viewer(show=getattr(request, "param", False))
     viewer.window._qt_window.resize(1100, 800)
     add_cube(viewer, make_cube("a"))
     _, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Annotate")
@@ -92,6 +92,7 @@ def outline(box):
     return np.array([[y0, x0], [y0, x1], [y1, x1], [y1, x0]])
 
 
+@pytest.mark.parametrize("window", [True], indirect=True)  # shown, to be drawn on
 def test_a_rectangle_drawn_on_the_canvas_becomes_a_patch(window, qtbot):
     viewer, dock = window
     before = viewer.layers[0].data.copy()
@@ -189,7 +190,11 @@ def test_the_table_edits_role_and_tissue_and_deletes(window, qtbot):
     colors = shapes(dock).edge_color
     assert np.allclose(colors[0], colors[2])
     assert not np.allclose(colors[0], colors[1])
-    table.select([0, 1])
+    shapes(dock).selected_data = {0, 1}
+    menu = table.menu()
+    next(a for a in menu.actions() if a.text() == "Make test").trigger()
+    assert [p.role for p in dock.patches()] == ["test", "test", "validation"]
+    assert table.selected_rows() == [0, 1]
     qtbot.keyClick(table, Qt.Key.Key_Delete)
     assert [p.x for p in dock.patches()] == [16]
     assert shapes(dock).nshapes == 1
@@ -262,10 +267,14 @@ def test_several_cubes_are_laid_side_by_side_and_back(window, qtbot):
     lower = dock.annotation.cubes()[0]
     upper = add_cube(viewer, make_cube("b", 1))
     QApplication.processEvents()
+    placed = {"scale": (0.5, 0.5), "units": ("um", "um"), "metadata": {"shows": upper}}
+    early = viewer.add_image(np.ones((24, 32)), translate=(3.0, -2.0), **placed)
     dock.set_patches([Patch("a", 0, 0, 8), Patch("b", 4, 4, 8, "test")])
     assert "share" not in dock.message.text()  # one above the other on the canvas, but other maps
     qtbot.mouseClick(dock.form.spread, Qt.MouseButton.LeftButton)
     assert upper.translate[2] > lower.translate[2] + 16
+    np.testing.assert_allclose(early.translate, upper.translate[1:])
+    late = viewer.add_image(np.ones((24, 32)), translate=upper.translate[1:], **placed)
     second = dock.patches()[1]
     np.testing.assert_allclose(shapes(dock).data[1], outline(box_of(dock, second)))
     assert dock.value().cubes[1].sha256 == PatchCube.of(make_cube("b", 1)).sha256
@@ -275,6 +284,8 @@ def test_several_cubes_are_laid_side_by_side_and_back(window, qtbot):
     assert dock.patches()[-1] == Patch("b", 16, 16, 8)
     qtbot.mouseClick(dock.form.spread, Qt.MouseButton.LeftButton)
     np.testing.assert_allclose(upper.translate, (600, 3.0, -2.0))
+    for made_from_it in (early, late):
+        np.testing.assert_allclose(made_from_it.translate, (3.0, -2.0))
     assert dock.patches()[-1] == Patch("b", 16, 16, 8)
     # one above the other again: the cube made active last is meant
     viewer.layers.selection.active = lower

@@ -139,6 +139,7 @@ def super_resolve_map(
     out: Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1.
     """
     net = open_image_super_resolver(p.scale, p.device, p.model)
+    notes.extend(net.notes)
     progress.update(0.0, "Finding eigenimages")
     white = _whiten(intensity)
     parts = low_rank.components(white.spectra, 1.0)

@@ -34,6 +34,7 @@ class ImageSuperResolver:
     choice: DeviceChoice
     name: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
     @property
     def scale(self) -> int:
@@ -151,7 +152,9 @@ def open_image_super_resolver(scale: int, device: str, model: str = "") -> Image
         raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
     # Channels last is faster on a CPU.
     net.to(device=choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ImageSuperResolver(net, choice, checkpoint.name, checkpoint.card["sha256"])
+    card = checkpoint.card
+    notes = tuple(str(note) for note in card.get("notes", ()))
+    return ImageSuperResolver(net, choice, checkpoint.name, card["sha256"], notes)
 
 
 def _n_views(n_pixels: int) -> int:

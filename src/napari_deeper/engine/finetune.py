@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_deeper.engine.finetune_job import FinetuneJob, PairFiles, read_job, write_job
+from napari_deeper.engine.finetune_job import (
+    JOB_FILE,
+    FinetuneJob,
+    PairFiles,
+    read_job,
+    remember_job,
+    write_job,
+)
 from napari_deeper.io.patches import read_cubes, read_patches
 from napari_deeper.io.read import read
 from napari_deeper.models import user_models
@@ -146,10 +153,13 @@ def run_job(
         user_models.check_name(job.name)
     require_lightning()
     _prepare(job, overwrite)
-    follow = _Follower(progress or Progress(), on_event)
-    with Reporter(job.folder if _is_first() else None, follow) as reporter:
+    first = _is_first()
+    progress = progress or Progress()
+    # Of several processes one speaks; all may be cancelled.
+    follow = _Follower(progress if first else Progress(cancel=progress.cancel), on_event, first)
+    with Reporter(job.folder if first else None, follow) as reporter:
         try:
-            return _Run(job, reporter, follow).do()
+            return _Run(job, reporter, follow).do(again=overwrite)
         except BaseException as error:
             text = (
                 str(error) if isinstance(error, DeeperError) else f"{type(error).__name__}: {error}"
@@ -197,7 +207,8 @@ def _prepare(job: FinetuneJob, overwrite: bool) -> None:
     if not os.access(job.folder, os.W_OK):
         raise FileError(f"{job.folder} may not be written to: permission denied.")
     Control(job.folder).clear()
-    write_job(job, job.folder / "job.json")
+    write_job(job, job.folder / JOB_FILE)
+    remember_job(job.folder)
 
 
 def _is_first() -> bool:
@@ -209,9 +220,9 @@ def _is_first() -> bool:
 class _Follower:
     """Turns events into progress, and hands them on."""
 
-    def __init__(self, progress: Progress, on_event: Listener | None) -> None:
+    def __init__(self, progress: Progress, on_event: Listener | None, speaks: bool) -> None:
         self.cancel, self.on_report = progress.cancel, progress.on_report
-        self.on_event, self.n_runs = on_event, 1
+        self.on_event, self.n_runs = on_event if speaks else None, 1
 
     def __call__(self, record: Mapping[str, Any]) -> None:
         if self.on_event is not None:
@@ -236,13 +247,13 @@ class _Run:
         self.job, self.reporter, self.follow = job, reporter, follow
         self.notes: list[str] = []
 
-    def do(self) -> FinetuneResult:
-        """Train, judge, and write."""
+    def do(self, again: bool) -> FinetuneResult:
+        """Train, judge, and write; again, even where all is made."""
         from napari_deeper.engine.finetune_estimate import estimate_training
         from napari_deeper.training.run import limited_threads
 
         job, params = self.job, self.job.params
-        done = _finished(job)
+        done = None if again else _finished(job)
         if done is not None:
             self.reporter.tell("finished", state="finished", **_facts(done))
             return done

@@ -75,7 +75,7 @@ def estimate_training(net: nn.Module, subject: Subject, params: FinetuneParams) 
     n_runs = 2 if params.scratch else 1
     total = n_runs * (seconds * schedule.n_steps + validating * n_validations)
     memory = _BYTES_PER_PARAMETER * n_parameters + held
-    return Estimate(total, memory, schedule.n_steps, params.epochs, choice.description)
+    return Estimate(total, memory, schedule.n_steps, params.n_epochs, choice.description)
 
 
 def _step(net: nn.Module, subject: Subject, batch: tuple[Tensor, ...]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_deeper.models.user_models import models_folder
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.errors import FileError, ParameterError
 from napari_deeper.training.finetune_config import FinetuneParams
-from napari_deeper.training.finetune_events import write_whole
+from napari_deeper.training.finetune_events import job_status, write_whole
 
 FORMAT, VERSION = "napari-deeper finetune job", 1
 JOB_FILE = "job.json"
@@ -109,6 +111,42 @@ def read_job(path: str | os.PathLike[str]) -> FinetuneJob:
         return _job_of(record, path.parent.resolve())
     except (KeyError, TypeError, AttributeError) as error:
         raise FileError(f"{path} is incomplete or wrong: {error!r}.") from error
+
+
+def remember_job(folder: Path) -> None:
+    """Note where a job is, so that it can be found again; what cannot be noted is left out."""
+    whole = str(folder.resolve())
+    name = hashlib.sha256(whole.encode()).hexdigest()[:16]
+    try:
+        _register().mkdir(parents=True, exist_ok=True)
+        write_whole(_register() / f"{name}.json", json.dumps({"folder": whole}))
+    except OSError:
+        return
+
+
+def list_jobs() -> dict[Path, dict[str, Any]]:
+    """Return what each known job last told of itself, by its folder, the newest first.
+
+    ``status["alive"]`` says whether it still runs; see docs/fine-tuning.md. Jobs whose folder is gone are
+    forgotten.
+    """
+    found = {}
+    for note in _register().glob("*.json"):
+        try:
+            folder = Path(json.loads(note.read_text(encoding="utf-8"))["folder"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        status = job_status(folder)
+        if status is None:
+            if not folder.is_dir():
+                note.unlink(missing_ok=True)
+            continue
+        found[folder] = status
+    return dict(sorted(found.items(), key=lambda item: -float(item[1]["beat"])))
+
+
+def _register() -> Path:
+    return models_folder().parent / "jobs"
 
 
 def _job_of(record: Mapping[str, Any], base: Path) -> FinetuneJob:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_deeper.plugin.layers import cube_layers
-from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, settle
+from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, quick_cube, settle
 from napari_deeper.plugin.patch_layers import PatchLayer
 from napari_deeper.processing.patch_grid import Ground
-from napari_deeper.spectra.patches import Patch
+from napari_deeper.spectra.patches import Patch, PatchSet
 
 if TYPE_CHECKING:
     import napari
@@ -45,6 +45,16 @@ class Annotation:
         grounds = self.grounds()
         return [patch for patch in self.marks.patches() if patch.cube in grounds]
 
+    def used(self) -> list[Any]:
+        """Return the cube layers that patches lie on, bottom first."""
+        names = {patch.cube for patch in self.patches()}
+        return [layer for layer in self.cubes() if layer.name in names]
+
+    def overview(self) -> PatchSet:
+        """Return the set without the sha256 of its cubes, which take a while and change no warning here."""
+        known = tuple(quick_cube(layer) for layer in self.used())
+        return PatchSet(known, tuple(self.patches()))
+
     def show(self, patches: Sequence[Patch]) -> None:
         """Show these patches and no others."""
         cubes = self.cubes()
@@ -70,15 +80,17 @@ class Annotation:
         before = self.marks.patches()
         patches = [patch.replace(cube=renamed.get(patch.cube, patch.cube)) for patch in before]
         self._watch(cubes)
+        self.marks.bring_to_front()
         there = {layer.name for layer in cubes}
         kept = [patch for patch in patches if patch.cube in there]
         if kept != before:
             self.show(kept)
         gone = sorted({patch.cube for patch in patches} - there)
-        n_gone = len(patches) - len(kept)
-        return (
-            [f"{n_gone} patches went with '{', '.join(gone)}', which was closed."] if gone else []
-        )
+        if not gone:
+            return []
+        n = len(patches) - len(kept)
+        went = "1 patch" if n == 1 else f"{n} patches"
+        return [f"{went} went with '{', '.join(gone)}', which was closed."]
 
     def _watch(self, cubes: Sequence[Any]) -> None:
         for layer in [la for la in self._names if la not in cubes]:

@@ -83,6 +83,15 @@ class PatchLayer:
         self._n_known = 0
         return layer
 
+    def bring_to_front(self) -> None:
+        """Lie above every image and label: what is added would hide the patches."""
+        layers, layer = self._viewer.layers, self.layer()
+        if layer is None:
+            return
+        above = list(layers)[layers.index(layer) + 1 :]
+        if any(type(other).__name__ in ("Image", "Labels") for other in above):
+            layers.move(layers.index(layer), len(layers))
+
     def _listen(self, layer: Shapes) -> None:
         self.release()
         self._layer = layer

@@ -4,48 +4,56 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import napari
 
 _GAP = 0.06  # of the largest map
 
 
 class Spread:
-    """Moves layers, and what lies over them, on the canvas alone: the cubes keep their own place."""
+    """Moves layers, and what lies over them, on the canvas alone: the cubes keep their own place.
 
-    def __init__(self) -> None:
-        self._before: dict[Any, tuple[float, ...]] = {}
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    """
 
-    def lay_out(self, cubes: Sequence[Any], layers: Sequence[Any]) -> None:
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self._before: dict[Any, NDArray[np.float64]] = {}  # where each cube layer lay
+
+    def lay_out(self, cubes: Sequence[Any]) -> None:
         """Move these cube layers beside each other, in rows; layers made from one go with it."""
         self.restore()
-        sides = [np.array(la.data.shape[-2:]) * la.scale[-2:] for la in cubes]
-        if not sides:
+        if not cubes:
             return
-        cell = np.max(sides, axis=0) * (1 + _GAP)
+        cell = np.max([np.array(la.data.shape[-2:]) * la.scale[-2:] for la in cubes], axis=0)
+        cell *= 1 + _GAP
         n_columns = math.ceil(math.sqrt(len(cubes)))
-        first = np.asarray(cubes[0].translate[-2:], dtype=float)
+        first = np.array(cubes[0].translate[-2:], dtype=float)
         for i, cube in enumerate(cubes):
-            place = first + cell * np.array(divmod(i, n_columns))
-            step = place - cube.translate[-2:]
-            for layer in layers:
-                if layer is cube or _made_from(layer, cube):
-                    self._move(layer, step)
-
-    def _move(self, layer: Any, step: Any) -> None:
-        if layer in self._before:
-            return
-        self._before[layer] = tuple(float(t) for t in layer.translate)
-        moved = np.array(layer.translate, dtype=float)
-        moved[-2:] += step
-        layer.translate = moved
+            self._before[cube] = np.array(cube.translate[-2:], dtype=float)
+            self._move(cube, first + cell * np.array(divmod(i, n_columns)))
 
     def restore(self) -> None:
-        """Put every layer back where it was."""
+        """Put every layer back, also those made from one in the meantime."""
         before, self._before = self._before, {}
-        for layer, translate in before.items():
-            layer.translate = translate
+        for cube, place in before.items():
+            self._move(cube, place)
+
+    def _move(self, cube: Any, place: NDArray[np.float64]) -> None:
+        step = place - cube.translate[-2:]
+        for layer in list(self._viewer.layers):
+            if layer is cube:
+                layer.translate = (*layer.translate[:-2], *place)
+            elif _made_from(layer, cube):
+                layer.translate = (*layer.translate[:-2], *(layer.translate[-2:] + step))
 
 
 def _made_from(layer: Any, cube: Any) -> bool:

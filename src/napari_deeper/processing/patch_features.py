@@ -66,7 +66,7 @@ class Candidates:
 
 
 def decompose(cubes: Mapping[str, RamanCube]) -> list[ScoreMap]:
-    """Return the scores of every map in the components that stand out of the noise of all."""
+    """Return the scores of every map in the components that stand out of the noise of all, each of spread 1."""
     axis = _common_axis(list(cubes.values()))
     spectra = {name: _on_axis(cube, axis) for name, cube in cubes.items()}
     usable = {name: np.asarray(np.isfinite(s).all(axis=2)) for name, s in spectra.items()}
@@ -77,11 +77,13 @@ def decompose(cubes: Mapping[str, RamanCube]) -> list[ScoreMap]:
     sample = np.concatenate([row[::every] for row in rows])
     found = components(sample, noise_level(sample))
     basis = found.basis[:_MOST_COMPONENTS]
+    spread = found.scores[:, : len(basis)].std(axis=0)
     maps = []
     for name, values in spectra.items():
         with np.errstate(invalid="ignore"):
             scores = np.asarray(values @ basis.T - found.mean @ basis.T)
         scores[~usable[name]] = 0
+        scores /= spread  # a rare component counts as much as the matrix
         maps.append(ScoreMap(ground_of(name, cubes[name]), scores, usable[name]))
     return maps
 
@@ -134,17 +136,12 @@ def candidates_at(
     return Candidates(np.concatenate(which), np.concatenate(places), all_features, information)
 
 
-def features_of(maps: Sequence[ScoreMap], keep: Sequence[Patch], size: int) -> Array:
-    """Return the features of the patches that are kept, so that the new ones differ from them."""
-    names = [one.ground.name for one in maps]
-    n_features = 2 * maps[0].scores.shape[2]
-    rows = [np.zeros((0, n_features))]
-    for patch in keep:
-        if patch.cube in names:
-            corners: list[list[Corner]] = [[] for _ in maps]
-            corners[names.index(patch.cube)] = [(patch.y, patch.x)]
-            rows.append(candidates_at(maps, corners, patch.size).features)
-    return np.concatenate(rows)
+def features_of(maps: Sequence[ScoreMap], patch: Patch) -> Array:
+    """Return the features (1, k) of a patch of one of the maps; (0, k) where it has holes."""
+    corners: list[list[Corner]] = [
+        [(patch.y, patch.x)] if one.ground.name == patch.cube else [] for one in maps
+    ]
+    return candidates_at(maps, corners, patch.size).features
 
 
 def ground_of(name: str, cube: RamanCube) -> Ground:

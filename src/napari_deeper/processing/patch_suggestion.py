@@ -1,13 +1,15 @@
 """Suggest patches: full of signal, unlike each other, none above another, with their roles.
 
 The spectra of all maps are decomposed together into the components that noise alone could not have made. A patch is
-informative where these vary within it, and new where their means and spreads are far from those of the patches
-already chosen: each further one is the farthest from all before it, weighted by its information, so that neither
-empty ground nor twenty views of the same matrix is chosen.
+informative where these vary within it, and like another where their means and spreads are alike. Each patch is the one
+that brings what there is to see, weighted by its information, nearest to one of those chosen: so neither empty
+ground, nor twenty views of the same matrix, nor a single speck of dust stands for the tissue. (Greedy facility
+location; Nemhauser, Wolsey & Fisher 1978, doi 10.1007/BF01588971.)
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -30,6 +32,9 @@ from napari_deeper.spectra.errors import PatchError
 from napari_deeper.spectra.params import make
 from napari_deeper.spectra.patches import DEFAULT_SIZE, Patch, PatchCube, PatchSet
 from napari_deeper.spectra.progress import Progress
+
+_MOST_PLACES = 2000  # on one map
+_MOST_VIEWS = 1000
 
 
 @dataclass(frozen=True)
@@ -195,66 +200,91 @@ def _choose(
     size, scale = params.size, params.scale
     side_by_side = [tiles(one.ground.shape, size, scale) for one in maps]
     quotas = _share_out(params.suggest, [len(t) for t in side_by_side])
-    step = max(scale, size // 4 // scale * scale)
-    # Any place will do while there is room: one patch can block four tiles. Where it is scarce, tiles waste none.
-    first = [
-        windows(one.ground.shape, size, scale, step) if 4 * quota <= len(t) else t
-        for one, quota, t in zip(maps, quotas, side_by_side, strict=True)
-    ]
-    anywhere = [windows(one.ground.shape, size, scale, scale) for one in maps]
-    chosen: list[tuple[int, Corner]] = []
-    seen = features_of(maps, keep, size)
-    for corners in (first, anywhere):
-        found = candidates_at(maps, corners, size)
-        picked, seen = _farthest(found, maps, quotas, keep, chosen, seen, size)
-        chosen += picked
-        if len(chosen) >= sum(quotas):
+    everywhere = [_windows(one, size, scale, size // 4) for one in maps]
+    rest = [_windows(one, size, scale, scale) for one in maps]
+    views = candidates_at(maps, everywhere, size)
+    best: list[tuple[int, Corner]] = []
+    # Any place will do while there is room. Where it is scarce, one patch can block four tiles, which waste none.
+    for first in (everywhere, side_by_side):
+        choice = _Choice(views, quotas, size)
+        for m, one in enumerate(maps):
+            own = [patch for patch in keep if patch.cube == one.ground.name]
+            for patch in own:
+                choice.keep(m, patch, features_of(maps, patch))
+        for corners in (first, rest):
+            choice.add_from(candidates_at(maps, corners, size))
+        best = max(best, choice.chosen, key=len)
+        if len(best) == sum(quotas):
             break
-    return chosen
+    return best
 
 
-def _farthest(
-    found: Candidates,
-    maps: Sequence[ScoreMap],
-    quotas: list[int],
-    keep: Sequence[Patch],
-    chosen: Sequence[tuple[int, Corner]],
-    seen: Array,
-    size: int,
-) -> tuple[list[tuple[int, Corner]], Array]:
-    """Return further patches, each the farthest from all before it, and the features of all."""
-    left = np.array(quotas)
-    free = np.ones(len(found.maps), dtype=bool)
-    for i, one in enumerate(maps):
-        for patch in keep:
-            if patch.cube == one.ground.name:
-                free &= ~_covered(found, i, (patch.y, patch.x), size, patch.size)
-    for m, corner in chosen:
-        left[m] -= 1
-        free &= ~_covered(found, m, corner, size, size)
-    most = found.information.max(initial=0.0)
-    weight = found.information / most if most > 0 else np.ones(len(free))
-    distance = np.full(len(free), np.inf)
-    for row in seen:
-        distance = np.minimum(distance, np.linalg.norm(found.features - row, axis=1))
-    picked: list[tuple[int, Corner]] = []
-    while True:
-        usable = free & (left[found.maps] > 0)
-        if not usable.any():
-            return picked, seen
-        gain = weight if not np.isfinite(distance).any() else (distance + 1e-12) * (weight + 1e-6)
-        best = int(np.where(usable, gain, -np.inf).argmax())
-        m, corner = (
-            int(found.maps[best]),
-            (int(found.corners[best, 0]), int(found.corners[best, 1])),
-        )
-        picked.append((m, corner))
-        seen = np.vstack([seen, found.features[best]])
-        left[m] -= 1
-        free &= ~_covered(found, m, corner, size, size)
-        distance = np.minimum(
-            distance, np.linalg.norm(found.features - found.features[best], axis=1)
-        )
+def _windows(one: ScoreMap, size: int, scale: int, step: int) -> list[Corner]:
+    """Return places for patches every so many pixels, farther apart on large maps."""
+    apart = math.isqrt(math.prod(one.ground.shape) // _MOST_PLACES)
+    return windows(one.ground.shape, size, scale, -(-max(step, apart, 1) // scale) * scale)
+
+
+class _Choice:
+    """Patches chosen one after the other: each brings most of what there is to see nearer to one of them.
+
+    What is to be seen are views from everywhere, each as important as it is informative. A patch brings a view
+    nearer by as much as it is more like it than all patches before; and counts by its own information.
+    """
+
+    def __init__(self, views: Candidates, quotas: Sequence[int], size: int) -> None:
+        every = max(1, -(-len(views.maps) // _MOST_VIEWS))
+        self._views = views.features[::every]
+        self._weights = _relative(views.information[::every])
+        self._left = np.array(quotas)
+        self._size = size
+        # as if the least fitting view had been seen
+        far = np.linalg.norm(np.ptp(self._views, axis=0)) if len(self._views) else 0.0
+        self._distances = np.full(len(self._views), far)
+        self._taken: list[tuple[int, Corner, int]] = []
+        self.chosen: list[tuple[int, Corner]] = []
+
+    def keep(self, which: int, patch: Patch, features: Array) -> None:
+        """Take note of a patch that is there already; its features (1, k), or none where it has holes."""
+        self._taken.append((which, (patch.y, patch.x), patch.size))
+        for row in features:
+            self._see(row)
+
+    def add_from(self, found: Candidates) -> None:
+        """Choose from these candidates until every map has its share or no more fit."""
+        free = np.ones(len(found.maps), dtype=bool)
+        for which, corner, other in self._taken:
+            free &= ~_covered(found, which, corner, self._size, other)
+        nearness = _distances(found.features, self._views)
+        weight = _relative(found.information)
+        while True:
+            usable = free & (self._left[found.maps] > 0)
+            if not usable.any():
+                return
+            gain = weight * (np.maximum(self._distances - nearness, 0) @ self._weights)
+            # among those that bring nothing, the most informative
+            best = int(np.where(usable, gain + 1e-9 * weight, -np.inf).argmax())
+            which, at = int(found.maps[best]), found.corners[best]
+            corner = (int(at[0]), int(at[1]))
+            self.chosen.append((which, corner))
+            self._taken.append((which, corner, self._size))
+            self._left[which] -= 1
+            self._see(found.features[best])
+            free &= ~_covered(found, which, corner, self._size, self._size)
+
+    def _see(self, features: Array) -> None:
+        self._distances = np.minimum(self._distances, _distances(features[None], self._views)[0])
+
+
+def _relative(information: Array) -> Array:
+    most = information.max(initial=0.0)
+    return np.asarray(information / most) if most > 0 else np.ones(len(information))
+
+
+def _distances(a: Array, b: Array) -> Array:
+    """Return the (a, b) distances of rows of features."""
+    squares = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def _covered(

@@ -118,7 +118,7 @@ def plan_schedule(
     n_ranks = _n_ranks(params)
     per_epoch = Order(subject.n_items, n_in_batch).n_batches(n_ranks)
     return Schedule(
-        n_steps=params.epochs * per_epoch,
+        n_steps=params.n_epochs * per_epoch,
         peak_rate=rate,
         seed=params.seed,
         save_seconds=params.save_seconds,
@@ -277,10 +277,10 @@ class _Tuning:
             self.began, self.began_at = now, step + 1
         n_timed = self.done - self.began_at
         left = (now - self.began) / n_timed * (schedule.n_steps - self.done) if n_timed else None
-        per_epoch = max(1, schedule.n_steps // self.params.epochs)
+        per_epoch = max(1, schedule.n_steps // self.params.n_epochs)
         self.reporter.tell_step(
             self.done == schedule.n_steps, run=self.course.name, step=self.done,
-            n_steps=schedule.n_steps, epoch=step // per_epoch + 1, n_epochs=self.params.epochs,
+            n_steps=schedule.n_steps, epoch=step // per_epoch + 1, n_epochs=self.params.n_epochs,
             loss=loss, rate=rate_at(step, schedule),
             seconds_left=None if left is None else round(left, 1),
         )  # fmt: skip

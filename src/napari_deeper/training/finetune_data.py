@@ -25,6 +25,8 @@ Array = NDArray[np.float32]
 # Planes that the structural similarity of a validation patch is taken over.
 _N_PLANES = 25
 _SPECTRA_AT_ONCE = 512
+# Squares of larger values leave float32; intensities are of the order of 1, or counts.
+_ABSURD = 1e15
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Score:
     psnr
         dB, for the maximum of each target.
     ssim
-        Mean over 25 channels; NaN for spectra.
+        Mean over 25 channels; NaN for spectra, and where the PSNR is minus infinity: the results are
+        no numbers then.
     """
 
     psnr: float
@@ -265,6 +268,9 @@ def mean_score(pairs: list[tuple[Array, Array]]) -> Score:
     """Return the mean score of results next to their targets (y, x, channel) or (pixel, channel)."""
     psnr, ssim = [], []
     for result, target in pairs:
+        # A run that diverges may give anything.
+        if not np.isfinite(result).all() or np.abs(result).max() > _ABSURD:
+            return Score(-np.inf, np.nan)
         top = float(np.abs(target).max()) or 1.0
         psnr.append(min(metrics.psnr(result, target, top), 200.0))
         if target.ndim == 3:

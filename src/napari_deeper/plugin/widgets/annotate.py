@@ -15,9 +15,9 @@ from napari_deeper.plugin.canvas import current_cube
 from napari_deeper.plugin.finetune_data import Drawn
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer, is_cube
-from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, on_scale, quick_cube
+from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, on_scale
 from napari_deeper.plugin.patch_labels import patches_of_labels
-from napari_deeper.plugin.spread import Spread
+from napari_deeper.plugin.widgets.annotate_canvas import CanvasSide
 from napari_deeper.plugin.widgets.annotate_files import (
     Opened,
     ask_what_to_load,
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 NO_CUBE = "Open a Raman cube of tissue: File > Open."
 HINT = "Draw rectangles over the cubes, let patches be suggested, or paint labels."
-DRAWING, RESTING = "add_rectangle", "select"
 
 
 class AnnotateWidget(DockPage):
@@ -54,14 +53,12 @@ class AnnotateWidget(DockPage):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self._jobs = JobRunner(self, lambda *_: None, self._on_end)
-        self._then: Callable[[Any], None] = lambda _: None  # what to do with the job's result
+        self._then: Callable[[Any], None] = _nothing  # what to do with the result of the job
         self._remembered = Remembered("annotate")
         self._settling, self._following = self._timer(self._settle), self._timer(self._follow)
         self.annotation = Annotation(self._viewer, self._settling.start)
-        self._spread = Spread()
         self._files: dict[Any, Path] = {}  # of cube layers that were written with a set
         self._meant: Any = None  # the cube that was active last
-        self._watched: Any = None  # the layer of shapes whose selection and mode are followed
         self._told: list[str] = []
         self.cube_table = CubeTable()
         self.cube_table.setFixedHeight(104)
@@ -70,10 +67,12 @@ class AnnotateWidget(DockPage):
         self.message = Message(HINT, 76)
         self.counts = QLabel()
         self.table = PatchTable()
+        self.canvas = CanvasSide(self._viewer, self.annotation, self.form, self.table)
         self.buttons = PatchButtons()
         self._lay_out()
         self._connect()
         self._follow()
+        self._settling.start()  # what was drawn while no dock was open
         QTimer.singleShot(0, self._settle_in)
 
     def _timer(self, slot: Callable[[], None]) -> QTimer:
@@ -97,23 +96,21 @@ class AnnotateWidget(DockPage):
     def _connect(self) -> None:
         form, table = self.form, self.table
         form.changed.connect(self._on_form)
-        form.draw.toggled.connect(self._on_draw)
-        form.spread.toggled.connect(self._on_spread)
+        form.draw.toggled.connect(lambda on: self.canvas.draw(on, self.cube_table.ticked()))
+        form.spread.toggled.connect(lambda on: self.canvas.spread(on, self.cube_table.ticked()))
         form.fit.clicked.connect(self.fit_size)
         form.suggest.clicked.connect(self.suggest)
         form.from_labels.clicked.connect(self.add_from_labels)
         self.cube_table.changed.connect(self.refresh)
         table.role_given.connect(lambda rows, role: self.change(rows, role=role))
         table.tissue_given.connect(lambda rows, text: self.change(rows, tissue=text))
-        table.rows_selected.connect(self._on_rows)
+        table.rows_selected.connect(self.canvas.select)
         table.delete_asked.connect(self.remove)
-        table.place_asked.connect(self.show_place)
+        table.place_asked.connect(self.canvas.show_place)
         buttons = self.buttons
         buttons.delete.clicked.connect(lambda: self.remove(table.selected_rows()))
         buttons.clear.clicked.connect(lambda: self.remove(range(len(self.patches()))))
-        buttons.go_to.clicked.connect(
-            lambda: self.show_place(min(table.selected_rows(), default=0))
-        )
+        buttons.go_to.clicked.connect(lambda: self.canvas.show_selected())
         buttons.save.clicked.connect(self._on_save)
         buttons.load.clicked.connect(self._on_load)
         layers = self._viewer.layers
@@ -133,8 +130,7 @@ class AnnotateWidget(DockPage):
         self._jobs.stop()
         self._settling.stop()
         self._following.stop()
-        self._spread.restore()
-        self._watch(None)
+        self.canvas.release()
         self.annotation.release()
 
     # ---- the set ------------------------------------------------------------------------------------------------
@@ -153,13 +149,13 @@ class AnnotateWidget(DockPage):
         """
         patches = self.patches()
         files = {layer.name: file for layer, file in self._files.items()}
-        known = describe_layers(self._used(patches), files)
+        known = describe_layers(self.annotation.used(), files)
         wanted = self.form.value()
         return PatchSet(tuple(known), tuple(patches), wanted.size, wanted.scale)
 
     def cubes(self) -> dict[str, RamanCube]:
         """Return the cubes that the patches lie on, by name, as `write_patches` takes them."""
-        return {layer.name: cube_from_layer(layer) for layer in self._used(self.patches())}
+        return {layer.name: cube_from_layer(layer) for layer in self.annotation.used()}
 
     def drawn(self, whole: bool = True) -> Drawn:
         """Return the set without the sha256 of its cubes; with the cubes themselves where `whole`."""
@@ -175,10 +171,6 @@ class AnnotateWidget(DockPage):
         self.annotation.show(patches)
         self.refresh()
 
-    def _used(self, patches: Sequence[Patch]) -> list[Any]:
-        names = {patch.cube for patch in patches}
-        return [layer for layer in self.annotation.cubes() if layer.name in names]
-
     def change(self, rows: Collection[int], **changes: Any) -> None:
         """Give the patches of these rows another role or tissue."""
         patches = self.patches()
@@ -193,9 +185,9 @@ class AnnotateWidget(DockPage):
 
     def refresh(self) -> None:
         """Show what the layers, the patches and the form now say."""
-        self._watch(self.annotation.marks.layer())
+        self.canvas.follow_shapes()
         patches = self.patches()
-        overview = self._overview(patches)
+        overview = self.annotation.overview()
         overlaps = overview.overlaps()
         self.table.show_patches(patches, {i for o in overlaps for i in (o.first, o.second)})
         counts = overview.counts()
@@ -207,12 +199,6 @@ class AnnotateWidget(DockPage):
         self.form.suggest.setEnabled(ready and not busy)
         self.form.from_labels.setEnabled(ready and self.form.labels.count() > 0)
         self.buttons.enable(has_patches=bool(patches), busy=busy)
-
-    def _overview(self, patches: Sequence[Patch]) -> PatchSet:
-        """Return the set without the sha256 of its cubes, which take a while and change no warning here."""
-        names = {patch.cube for patch in patches}
-        known = [quick_cube(la) for la in self.annotation.cubes() if la.name in names]
-        return PatchSet(tuple(known), tuple(patches))
 
     def _missing(self, counts: dict[str, int]) -> list[str]:
         if not self.annotation.cubes():
@@ -261,30 +247,6 @@ class AnnotateWidget(DockPage):
         role = self.form.role.currentText()
         return Brush(wanted.size, wanted.scale, role, self.cube_table.tissues(), meant)
 
-    def _watch(self, layer: Any) -> None:
-        """Follow the selection and the mode of the layer of shapes."""
-        if layer is self._watched:
-            return
-        if self._watched is not None:
-            self._watched.selected_data.events.items_changed.disconnect(self._on_selected)
-            self._watched.events.mode.disconnect(self._on_mode)
-        if layer is not None:
-            layer.selected_data.events.items_changed.connect(self._on_selected)
-            layer.events.mode.connect(self._on_mode)
-        self._watched = layer
-
-    def _on_selected(self, *_: object) -> None:
-        if self._watched is not None:
-            self.table.select([int(i) for i in self._watched.selected_data])
-
-    def _on_mode(self, event: Any) -> None:
-        self.form.draw.setChecked(str(event.mode) == DRAWING)
-
-    def _on_rows(self, rows: list[int]) -> None:
-        layer = self._watched
-        if layer is not None and set(layer.selected_data) != set(rows):
-            layer.selected_data = set(rows)
-
     def _on_form(self) -> None:
         self._remembered.save(**self.form.to_json())
         scale = self.form.chosen_scale
@@ -295,23 +257,6 @@ class AnnotateWidget(DockPage):
             self.set_patches(kept)
 
     # ---- what the buttons do ------------------------------------------------------------------------------------
-
-    def _on_draw(self, wanted: bool) -> None:
-        layer = self.annotation.marks.layer()
-        if wanted:
-            layer = self.annotation.marks.make(self.cube_table.ticked()[-1])
-            self._watch(layer)
-            self._viewer.layers.selection.active = layer
-            layer.mode = DRAWING
-        elif layer is not None and str(layer.mode) == DRAWING:
-            layer.mode = RESTING
-
-    def _on_spread(self, wanted: bool) -> None:
-        if wanted:
-            self._spread.lay_out(self.cube_table.ticked(), list(self._viewer.layers))
-        else:
-            self._spread.restore()
-        self._viewer.fit_to_view()
 
     def fit_size(self) -> None:
         """Take the largest size of which four patches fit on every ticked cube."""
@@ -324,20 +269,6 @@ class AnnotateWidget(DockPage):
         else:
             self._told = ["A ticked cube is too small for four patches. Untick it."]
         self.refresh()
-
-    def show_place(self, row: int) -> None:
-        """Center the canvas on the patch of a row, and select it."""
-        patches = self.patches()
-        if not 0 <= row < len(patches):
-            return
-        patch = patches[row]
-        (y0, x0), (y1, x1) = self.annotation.grounds()[patch.cube].box(
-            (patch.y, patch.x), patch.size
-        )
-        camera = self._viewer.scene.camera
-        camera.center = (camera.center[0], (y0 + y1) / 2, (x0 + x1) / 2)
-        self.table.select([row])
-        self._on_rows([row])
 
     def add_from_labels(self) -> None:
         """Add the patches that lie mostly in one label of the chosen Labels layer."""
@@ -384,7 +315,9 @@ class AnnotateWidget(DockPage):
         if error is not None:
             self._show_told(in_words(error, "Cancelled."))
             return
-        self._then(result)
+        # what is to be done holds whole cubes, which must not be kept for longer
+        then, self._then = self._then, _nothing
+        then(result)
         self.refresh()
 
     def _show_told(self, *sentences: str) -> None:
@@ -395,7 +328,7 @@ class AnnotateWidget(DockPage):
 
     def without_file(self) -> list[str]:
         """Return the names of the cubes with patches that no file is known of."""
-        used = self._used(self.patches())
+        used = self.annotation.used()
         return [la.name for la in used if la not in self._files and file_of(la) is None]
 
     def _on_save(self) -> None:
@@ -456,3 +389,7 @@ class AnnotateWidget(DockPage):
         if n_lost:
             self._told.append(f"{n_lost} patches of such cubes were left out.")
         self.set_patches(kept)
+
+
+def _nothing(_: Any) -> None:
+    """Do nothing with a result."""

@@ -81,10 +81,12 @@ class AnnotateForm(QWidget):
         )
         self.from_labels = QPushButton("From &labels")
         self.from_labels.setToolTip(
-            "Add the patches of which more than half lies in one label (Alt+L)"
+            "Add the patches of which half and more lies in one label (Alt+L)"
         )
         self._lay_out()
         self.patch_size.valueChanged.connect(self.changed)
+        # a size that was typed in; while it is typed, nothing changes under the fingers
+        self.patch_size.editingFinished.connect(lambda: self.set_size(self.patch_size.value()))
         self.scale.currentIndexChanged.connect(self._on_scale)
         self.role.currentIndexChanged.connect(self.changed)
         self.set_scale(SuggestParams.scale)

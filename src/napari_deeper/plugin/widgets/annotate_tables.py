@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QKeyEvent
+from qtpy.QtGui import QColor, QContextMenuEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHeaderView,
+    QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableWidget,
@@ -100,7 +101,7 @@ def _first_guess(layer: Any) -> tuple[bool, str]:
 
 
 class PatchTable(QTableWidget):
-    """One row for each patch; role and tissue are edited in place, for all selected rows at once."""
+    """One row for each patch; role and tissue are edited in place, or by a menu for all selected rows."""
 
     role_given = Signal(list, str)
     tissue_given = Signal(list, str)
@@ -114,8 +115,8 @@ class PatchTable(QTableWidget):
         super().__init__(0, len(self.COLUMNS))
         self.setHorizontalHeaderLabels(list(self.COLUMNS))
         self.setToolTip(
-            "y, x: first row and column, size: pixels a side. Double-click a role or tissue to change it for "
-            "every selected row; Delete removes the rows; double-click a number to go there."
+            "y, x: first row and column, size: pixels a side. Double-click a role or tissue to change it, or "
+            "right-click for all selected rows; Delete removes them; double-click a number to go there."
         )
         _plain(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -168,6 +169,27 @@ class PatchTable(QTableWidget):
             self.delete_asked.emit(self.selected_rows())
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:
+        """Offer what can be done with the selected rows."""
+        if event is not None and self.selected_rows():
+            self.menu().exec(event.globalPos())
+
+    def menu(self) -> QMenu:
+        """Return what can be done with the selected rows."""
+        rows = self.selected_rows()
+        menu = QMenu(self)
+        for role in ROLES:
+            action = menu.addAction(f"Make {role}")
+            if action is not None:
+                action.triggered.connect(
+                    lambda _=False, role=role: self.role_given.emit(rows, role)
+                )
+        menu.addSeparator()
+        delete = menu.addAction("Delete")
+        if delete is not None:
+            delete.triggered.connect(lambda: self.delete_asked.emit(rows))
+        return menu
 
     def _on_item(self, item: QTableWidgetItem) -> None:
         rows = self.selected_rows()

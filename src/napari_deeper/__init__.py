@@ -9,9 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_deeper.engine.compare import compare, difference_map
+    from napari_deeper.engine.compare_report import write_comparison
+    from napari_deeper.engine.compare_settings import CompareParams
+    from napari_deeper.engine.compare_tests import compare_over_cubes
     from napari_deeper.engine.denoise import DenoiseParams, denoise
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
+    from napari_deeper.engine.figure import FigureParams, make_figure
+    from napari_deeper.engine.figure_files import write_figure
+    from napari_deeper.engine.figure_parts import Figure, FigureStyle
     from napari_deeper.engine.finetune import FinetuneResult, estimate_job, finetune, run_job
     from napari_deeper.engine.finetune_job import (
         FinetuneJob,
@@ -20,93 +27,152 @@ if TYPE_CHECKING:
         read_job,
         write_job,
     )
+    from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
+    from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.engine.unmix import abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix_settings import UnmixParams
+    from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.io.patches import read_cubes, read_patches, write_patches
     from napari_deeper.io.read import read
+    from napari_deeper.io.regions import read_regions
     from napari_deeper.io.write import write
     from napari_deeper.models.user_models import list_models
     from napari_deeper.processing.patch_suggestion import SuggestParams, suggest_patches
+    from napari_deeper.processing.regions import region_spectra
     from napari_deeper.spectra.axis import wavenumber_from_nm
     from napari_deeper.spectra.cube import RamanCube
     from napari_deeper.spectra.endmembers import Endmembers
     from napari_deeper.spectra.errors import DeeperError
+    from napari_deeper.spectra.imaging_time import PlanParams, imaging_time, plan_imaging
     from napari_deeper.spectra.patches import Patch, PatchCube, PatchSet
     from napari_deeper.spectra.progress import Progress
+    from napari_deeper.spectra.regions import Region
     from napari_deeper.training.config import TrainParams
     from napari_deeper.training.finetune_config import FinetuneParams
     from napari_deeper.training.run import train
 
 _HOME = {
+    "CompareParams": "engine.compare_settings",
     "DeeperError": "spectra.errors",
     "DenoiseParams": "engine.denoise",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
+    "Figure": "engine.figure_parts",
+    "FigureParams": "engine.figure",
+    "FigureStyle": "engine.figure_parts",
     "FinetuneJob": "engine.finetune_job",
     "FinetuneParams": "training.finetune_config",
     "FinetuneResult": "engine.finetune",
+    "Heatmap": "engine.heatmap",
+    "HeatmapParams": "engine.heatmap",
     "PairFiles": "engine.finetune_job",
     "Patch": "spectra.patches",
     "PatchCube": "spectra.patches",
     "PatchSet": "spectra.patches",
+    "PlanParams": "spectra.imaging_time",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
+    "Region": "spectra.regions",
     "SuggestParams": "processing.patch_suggestion",
     "SuperResolveParams": "engine.super_resolve",
     "TrainParams": "training.config",
+    "UnmixParams": "engine.unmix_settings",
+    "Unmixed": "engine.unmixed",
+    "abundances": "engine.unmix",
+    "compare": "engine.compare",
+    "compare_over_cubes": "engine.compare_tests",
     "denoise": "engine.denoise",
+    "difference_map": "engine.compare",
     "estimate_job": "engine.finetune",
     "evaluate": "engine.evaluate",
     "finetune": "engine.finetune",
+    "heatmap": "engine.heatmap",
+    "imaging_time": "spectra.imaging_time",
     "list_jobs": "engine.finetune_job",
     "list_models": "models.user_models",
+    "make_figure": "engine.figure",
+    "plan_imaging": "spectra.imaging_time",
     "read": "io.read",
     "read_cubes": "io.patches",
     "read_job": "engine.finetune_job",
     "read_patches": "io.patches",
+    "read_regions": "io.regions",
+    "region_spectra": "processing.regions",
     "run_job": "engine.finetune",
     "suggest_patches": "processing.patch_suggestion",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
+    "unmix": "engine.unmix",
+    "unmix_with": "engine.unmix",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
+    "write_comparison": "engine.compare_report",
+    "write_figure": "engine.figure_files",
+    "write_heatmap": "engine.heatmap_files",
     "write_job": "engine.finetune_job",
     "write_patches": "io.patches",
     "write_report": "engine.evaluation_report",
 }
 
 __all__ = [
+    "CompareParams",
     "DeeperError",
     "DenoiseParams",
     "Endmembers",
     "EvaluateParams",
+    "Figure",
+    "FigureParams",
+    "FigureStyle",
     "FinetuneJob",
     "FinetuneParams",
     "FinetuneResult",
+    "Heatmap",
+    "HeatmapParams",
     "PairFiles",
     "Patch",
     "PatchCube",
     "PatchSet",
+    "PlanParams",
     "Progress",
     "RamanCube",
+    "Region",
     "SuggestParams",
     "SuperResolveParams",
     "TrainParams",
+    "UnmixParams",
+    "Unmixed",
+    "abundances",
+    "compare",
+    "compare_over_cubes",
     "denoise",
+    "difference_map",
     "estimate_job",
     "evaluate",
     "finetune",
+    "heatmap",
+    "imaging_time",
     "list_jobs",
     "list_models",
+    "make_figure",
+    "plan_imaging",
     "read",
     "read_cubes",
     "read_job",
     "read_patches",
+    "read_regions",
+    "region_spectra",
     "run_job",
     "suggest_patches",
     "super_resolve",
     "train",
+    "unmix",
+    "unmix_with",
     "wavenumber_from_nm",
     "write",
+    "write_comparison",
+    "write_figure",
+    "write_heatmap",
     "write_job",
     "write_patches",
     "write_report",

@@ -1,3 +1,4 @@
+import json
 import runpy
 from pathlib import Path
 
@@ -10,7 +11,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    ("script", "first", "n_rows"), [("trust", "| cell", 1), ("speed", "| denoise", 6)]
+    ("script", "first", "n_rows"),
+    [("trust", "| cell", 1), ("speed", "| denoise", 6)],
 )
 def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
@@ -19,6 +21,22 @@ def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch)
     rows = [r for r in capsys.readouterr().out.splitlines() if r.startswith(first)]
     assert len(rows) == n_rows
     assert "nan" not in "".join(rows)
+
+
+def test_unmixing_is_measured_and_kept(capsys, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    script = runpy.run_path(str(BENCHMARKS / "unmixing.py"))
+    script["main"](["--quick", "--out", str(tmp_path / "figures.json")])
+
+    assert capsys.readouterr().out.count("\n| simulated cell") == 5
+    kept = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    speed = {each["step"]: each for each in kept["speed"]}
+    assert {"nnls", "fcls", "pysptools-nnls", "vca", "n-findr", "ppi", "nmf"} <= speed.keys()
+    # speed itself is not a test's business: other work may run here
+    assert speed["nnls"]["kkt_residual"] < 1e-6 > speed["fcls"]["kkt_residual"]
+    assert speed["pysptools-nnls"]["kkt_residual"] > 1e-6
+    assert {each["method"] for each in kept["stability"]} >= {"vca", "n-findr", "nmf"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "figures.json"]
 
 
 def test_the_evaluation_runs_and_fills_its_report(capsys, tmp_path, monkeypatch):

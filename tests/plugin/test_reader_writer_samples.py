@@ -25,7 +25,7 @@ def test_the_manifest_names_only_what_exists():
     manifest = PluginManifest.from_distribution("napari-deeper")
     manifest.validate_imports()
     titles = {widget.display_name for widget in manifest.contributions.widgets}
-    assert titles == {"Workspace", "Enhance", "Spectra", "Evaluate"}
+    assert titles == {"Workspace", "Enhance", "Spectra", "Evaluate", "Components"}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])

@@ -73,7 +73,7 @@ def test_a_large_map_is_quick():
 
 def test_pysptools_agrees_where_no_bound_is_met_and_only_there():
     spectra, endmembers, _ = mixtures(60, 4, 40, 0.02, 5)
-    exact, other = unmix(spectra, endmembers), unmix(spectra, endmembers, "pysptools")
+    exact, other = unmix(spectra, endmembers), unmix(spectra, endmembers, "pysptools-nnls")
     inside = (exact > 0).all(axis=1)
     assert 5 < inside.sum() < 55
     np.testing.assert_allclose(other[inside], exact[inside], atol=1e-4)

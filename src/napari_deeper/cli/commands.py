@@ -13,8 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_deeper.cli.comparison import COMPARE_FILES, COMPARE_HELP, run_compare
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
+from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
     Debug,
@@ -30,13 +32,20 @@ from napari_deeper.cli.flags import (
     settings_from,
     with_flags,
 )
+from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
 from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
+from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.report import describe_cube, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
+from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
+from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
+from napari_deeper.engine.figure import FigureParams
+from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.write import check_output, write
 from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.cube import RamanCube
@@ -159,6 +168,15 @@ _add_verb(
 )
 
 
+def _compare(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_compare(values)
+
+
+_compare.__doc__ = COMPARE_HELP
+app.command("compare", no_args_is_help=True)(with_flags(CompareParams, _compare, COMPARE_FILES))
+
+
 def _evaluate(**values: Any) -> None:
     with one_line_errors(values["debug"]):
         run_evaluate(values)
@@ -191,6 +209,15 @@ app.command("finetune", no_args_is_help=True)(
 app.add_typer(models_app, name="models")
 
 
+def _heatmap(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_heatmap(values)
+
+
+_heatmap.__doc__ = HEATMAP_HELP
+app.command("heatmap", no_args_is_help=True)(with_flags(HeatmapParams, _heatmap, HEATMAP_FILES))
+
+
 def _train(**values: Any) -> None:
     with one_line_errors(values["debug"]):
         run_train(values)
@@ -198,6 +225,27 @@ def _train(**values: Any) -> None:
 
 _train.__doc__ = TRAIN_HELP
 app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
+
+
+def _figure(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_figure(values)
+
+
+_figure.__doc__ = FIGURE_HELP
+app.command("figure", no_args_is_help=True)(with_flags(FigureParams, _figure, FIGURE_FILES))
+
+
+app.command("plan", no_args_is_help=True)(run_plan)
+
+
+def _unmix(**values: Any) -> None:
+    with one_line_errors(values["debug"]):
+        run_unmix(values)
+
+
+_unmix.__doc__ = UNMIX_HELP
+app.command("unmix", no_args_is_help=True)(with_flags(UnmixParams, _unmix, UNMIX_FILES))
 
 
 @app.command(no_args_is_help=True)

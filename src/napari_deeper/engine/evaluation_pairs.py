@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_deeper.engine.evaluation_runs import crop_to_cells, sample
 from napari_deeper.processing.registration import find_shift
@@ -16,7 +17,8 @@ from napari_deeper.spectra.errors import CubeError
 # A shift is told only if it makes the images this much more alike: noise alone moves the best place.
 _CLEAR_GAIN = 0.05
 _ALIKE = 0.5
-_OTHER_SCALE = 2.0
+# Mean intensities that differ by more than this factor are of another scale.
+OTHER_SCALE = 2.0
 
 
 def fit_to_reference(
@@ -68,23 +70,32 @@ def pair_notes(
     measured, reference, scale, phase
         As in `fit_to_reference`, whose checks they have passed.
     """
-    notes = []
     seen = reference if scale == 1 else sample(reference, scale, phase)
-    shift = find_shift(measured.intensity.mean(axis=2), seen.intensity.mean(axis=2))
-    gain = shift.correlation - shift.as_it_is
-    if shift.pixels != (0, 0) and gain > _CLEAR_GAIN and shift.correlation > _ALIKE:
-        notes.append(
-            f"The measured image fits the reference better when moved by {shift.pixels} (y, x) of its "
-            f"pixels: correlation {shift.correlation:.2f}, as it is {shift.as_it_is:.2f}. Register the "
-            "two first: as they are, the figures speak of the shift more than of the methods."
-        )
+    images = measured.intensity.mean(axis=2), seen.intensity.mean(axis=2)
+    moved = shift_note(*images, "The measured image", "the reference")
+    notes = [moved] if moved else []
     means = float(measured.intensity.mean()), float(reference.intensity.mean())
-    if min(means) <= 0 or not 1 / _OTHER_SCALE < means[0] / means[1] < _OTHER_SCALE:
+    if min(means) <= 0 or not 1 / OTHER_SCALE < means[0] / means[1] < OTHER_SCALE:
         notes.append(
             f"The mean intensity is {means[0]:.4g} measured and {means[1]:.4g} in the reference. If "
             "their dwell times differ, match the scale (match_scale, --match-scale)."
         )
     return tuple(notes)
+
+
+def shift_note(
+    image: NDArray[np.floating], reference: NDArray[np.floating], name: str, other: str
+) -> str:
+    """Return a warning if an image (y, x) clearly fits its reference better when moved, or nothing."""
+    shift = find_shift(image, reference)
+    gain = shift.correlation - shift.as_it_is
+    if shift.pixels == (0, 0) or gain <= _CLEAR_GAIN or shift.correlation <= _ALIKE:
+        return ""
+    return (
+        f"{name} fits {other} better when moved by {shift.pixels} (y, x) of its pixels: correlation "
+        f"{shift.correlation:.2f}, as it is {shift.as_it_is:.2f}. Register the two first: as they are, the "
+        "figures speak of the shift more than of the methods."
+    )
 
 
 def simulate_pair(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import math
 from collections.abc import Sequence
 from os import PathLike
@@ -11,6 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_deeper.engine.scores import Evaluation, EvaluationRecord, MethodSummary
+from napari_deeper.engine.tables import (
+    as_row,
+    between,
+    cells,
+    number,
+    percent,
+    table_of_tests,
+    write_csv,
+)
 from napari_deeper.io.write import check_folder, replacing
 from napari_deeper.processing.statistics import Comparison
 
@@ -46,11 +53,11 @@ def write_report(
         temporary.mkdir()
         (temporary / "report.md").write_text(to_markdown(evaluations), encoding="utf-8")
         records = [record for e in evaluations for record in e.records]
-        _write_csv(temporary / "records.csv", EvaluationRecord, [_row(r) for r in records])
+        write_csv(temporary / "records.csv", EvaluationRecord, [as_row(r) for r in records])
         tests = [
-            {"map": e.map, "case": e.case} | _row(c) for e in evaluations for c in e.comparisons
+            {"map": e.map, "case": e.case} | as_row(c) for e in evaluations for c in e.comparisons
         ]
-        _write_csv(temporary / "tests.csv", Comparison, tests, ("map", "case"))
+        write_csv(temporary / "tests.csv", Comparison, tests, ("map", "case"))
         _draw(evaluations, temporary / "figure.png")
     return path
 
@@ -97,13 +104,13 @@ def _table(e: Evaluation) -> list[str]:
     stated = any(not math.isnan(s.within_sigma + s.flagged) for s in e.summaries)
     head += ["accuracy (%)", "balanced", "at its best"] if classed else []
     head += ["within 1 sigma (%)", "flagged (%)"] if stated else []
-    lines = [_cells([*head, "s", "settings"]), "|---" * (len(head) + 2) + "|"]
+    lines = [cells([*head, "s", "settings"]), "|---" * (len(head) + 2) + "|"]
     for s in e.summaries:
         name = f"**{s.method}** (best comparator)" if s.method == e.best_comparator else s.method
-        cells = [name, *_figures(s)]
-        cells += _class_figures(s) if classed else []
-        cells += [_percent(s.within_sigma), _percent(s.flagged)] if stated else []
-        lines.append(_cells([*cells, f"{s.seconds:.2f}", s.settings]))
+        texts = [name, *_figures(s)]
+        texts += _class_figures(s) if classed else []
+        texts += [percent(s.within_sigma), percent(s.flagged)] if stated else []
+        lines.append(cells([*texts, f"{s.seconds:.2f}", s.settings]))
     if classed:
         sizes = ", ".join(str(size) for size in e.class_sizes)
         lines += ["", f"Classes of the reference: {len(e.class_sizes)}, of {sizes} pixels."]
@@ -113,70 +120,24 @@ def _table(e: Evaluation) -> list[str]:
 def _figures(s: MethodSummary) -> list[str]:
     return [
         s.role,
-        f"{s.excess_mse:.4g} {_between(s.excess_mse_interval)}",
-        f"{_number(s.ratio)} {_between(s.ratio_interval)}",
+        f"{s.excess_mse:.4g} {between(s.excess_mse_interval)}",
+        f"{number(s.ratio)} {between(s.ratio_interval)}",
         f"{s.psnr:.2f}",
-        _number(s.ssim),
+        number(s.ssim),
         f"{s.spectral_angle:.4f}",
     ]
 
 
 def _class_figures(s: MethodSummary) -> list[str]:
     low, high = (100 * bound for bound in s.accuracy_interval)
-    accuracy = f"{_percent(s.accuracy)} {_between((low, high))}"
-    return [accuracy, _percent(s.balanced_accuracy), _percent(s.best_accuracy)]
+    accuracy = f"{percent(s.accuracy)} {between((low, high))}"
+    return [accuracy, percent(s.balanced_accuracy), percent(s.best_accuracy)]
 
 
 def _tests(e: Evaluation) -> list[str]:
     if not e.comparisons:
         return ["No tests: they need at least three pixels and a comparator."]
-    head = ("test", "measure", "method", "against", "difference", "statistic", "p", "n")
-    lines = [_cells(head), "|---" * len(head) + "|"]
-    for c in e.comparisons:
-        ahead = "-" if math.isnan(c.difference) else f"{c.difference:.3g}"
-        row = (
-            c.test, c.measure, c.method, c.control or "-",
-            f"{ahead} {_between((c.low, c.high))}".strip(), f"{c.statistic:.4g}",
-            _probability(c.p_value), str(c.n_samples),
-        )  # fmt: skip
-        lines.append(_cells(row))
-    return lines
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(text.replace("|", "/") for text in texts) + " |"
-
-
-def _probability(p: float) -> str:
-    if math.isnan(p):
-        return "-"
-    return f"{p:.2g}" if p >= 1e-4 else "< 0.0001"
-
-
-def _percent(part: float) -> str:
-    return "-" if math.isnan(part) else f"{100 * part:.1f}"
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
-
-
-def _between(interval: tuple[float, float]) -> str:
-    return "" if math.isnan(interval[0]) else f"[{interval[0]:.3g}, {interval[1]:.3g}]"
-
-
-def _row(record: Any) -> dict[str, Any]:
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-
-
-def _write_csv(
-    path: Path, kind: type[Any], rows: list[dict[str, Any]], before: tuple[str, ...] = ()
-) -> None:
-    names = [*before, *(f.name for f in dataclasses.fields(kind))]
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, names)
-        writer.writeheader()
-        writer.writerows(rows)
+    return table_of_tests(e.comparisons)
 
 
 def _draw(evaluations: Sequence[Evaluation], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from napari_deeper.plugin.layers import (
     channel_at_slider,
     cube_layers,
+    dwell_time,
     is_cube,
+    time_behind_layer,
     wavenumbers,
 )
+from napari_deeper.spectra.imaging_time import FROM_HOURS, format_speed_up, imaging_time
 
 if TYPE_CHECKING:
     import napari
@@ -61,6 +65,25 @@ def show_wavenumber(viewer: napari.Viewer, wavenumber: float) -> None:
     viewer.dims.set_point(viewer.dims.ndim - 3, position)
 
 
+def describe_time(layer: Layer, cubes: Sequence[Layer]) -> str:
+    """Return the imaging time of a cube layer, with its speed-up where another cube gives a reference.
+
+    Empty where the dwell time is not known. The speed-up is that over the same pixels, each measured
+    for the longest dwell time among the cubes, which is named.
+    """
+    time = time_behind_layer(layer)
+    if time is None:
+        return ""
+    unit = "min:s" if time.seconds < FROM_HOURS else "h:min:s"
+    told = f"imaging time {time} {unit}" if time.seconds >= 0.5 else f"imaging time {time}"
+    dwell = max(dwell_time(cube) or 0.0 for cube in (layer, *cubes))
+    n_y, n_x = layer.data.shape[-2:]
+    factor = time.speed_up(imaging_time(n_y, n_x, dwell))
+    return (
+        told if factor < 1.05 else f"{told}, {format_speed_up(factor)} faster than at {dwell:g} s"
+    )
+
+
 class _Follower:
     """Keeps one viewer's text and scale bar in step; lives as long as its layer list."""
 
@@ -71,6 +94,7 @@ class _Follower:
         viewer.canvas.overlays.text.position = "top_left"  # the scale bar is at the bottom right
         viewer.dims.events.current_step.connect(self._refresh)
         viewer.layers.selection.events.active.connect(self._refresh)
+        viewer.canvas.grid.events.enabled.connect(self._refresh)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         self._refresh()
@@ -94,6 +118,8 @@ class _Follower:
             return
         channel = channel_at_slider(layer, viewer)
         axis = wavenumbers(layer)
-        overlays.text.text = (
-            f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})\n{layer.name}"
-        )
+        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        time = describe_time(layer, cube_layers(viewer.layers))
+        # side by side each cell has the name of its own
+        lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time]
+        overlays.text.text = "\n".join(line for line in lines if line)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_deeper.engine.finetune_job import JOB_FILE, read_job
+from napari_deeper.engine.finetune_job import JOB_FILE, list_jobs, read_job, remember_job
 from napari_deeper.models.user_models import models_folder
 from napari_deeper.plugin.finetune_view import (
     DEAD,
@@ -34,7 +34,7 @@ from napari_deeper.plugin.finetune_view import (
     title_of,
 )
 from napari_deeper.spectra.errors import DeeperError, FileError
-from napari_deeper.training.finetune_events import EVENTS, STATUS, ask, job_status
+from napari_deeper.training.finetune_events import EVENTS, ask, job_status
 
 LOG = "log.txt"
 LOOK_SECONDS = 0.25
@@ -45,7 +45,7 @@ _FRAME = str.maketrans("", "", "│╭╮╰╯─")
 
 def jobs_folder() -> Path:
     """Return the folder of the user's jobs, beside that of their models."""
-    return models_folder().parent / "fine-tuning"
+    return models_folder().resolve().parent / "fine-tuning"
 
 
 def new_folder() -> Path:
@@ -58,11 +58,13 @@ def new_folder() -> Path:
 
 
 def known_jobs() -> list[tuple[Path, str]]:
-    """Return (folder, title) of each job that there is, the newest first."""
+    """Return (folder, title) of each job that there is, the newest first, whoever started it."""
+    folders = [path.parent for path in sorted(jobs_folder().glob(f"*/{JOB_FILE}"), reverse=True)]
+    known = {folder.resolve(): None for folder in (*list_jobs(), *folders)}
     found = []
-    for path in sorted(jobs_folder().glob(f"*/{JOB_FILE}"), reverse=True):
+    for folder in known:
         try:
-            found.append((path.parent, title_of(read_job(path))))
+            found.append((folder, title_of(read_job(folder / JOB_FILE))))
         except DeeperError:
             continue
     return found
@@ -70,11 +72,8 @@ def known_jobs() -> list[tuple[Path, str]]:
 
 def running_job() -> Path | None:
     """Return the folder of the newest job that still runs, if any."""
-    for path in sorted(jobs_folder().glob(f"*/{STATUS}"), reverse=True):
-        status = job_status(path.parent)
-        if status is not None and status["alive"]:
-            return path.parent
-    return None
+    alive = [folder for folder, status in list_jobs().items() if status["alive"]]
+    return alive[0].resolve() if alive else None
 
 
 def command(folder: Path, *flags: str) -> list[str]:
@@ -98,6 +97,7 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise FileError(f"The training cannot be started: {error.strerror or error}.") from error
+    remember_job(folder)
     # Whoever follows it may let go of it; without this an ended one would still seem to be there.
     threading.Thread(target=process.wait, name="fine-tuning", daemon=True).start()
     return process

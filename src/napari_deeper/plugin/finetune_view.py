@@ -101,7 +101,7 @@ class JobView:
         self.step, self.n_steps = int(event["step"]), int(event["n_steps"])
         self.course.cut(self.step if event.get("resumed") else -1)
         if self.run == TUNE:
-            self.psnr_before = float(event["psnr_before"])
+            self.psnr_before = _number(event["psnr_before"])
 
     def _on_step(self, event: Mapping[str, Any]) -> None:
         self.run, self.state = str(event["run"]), RUNNING
@@ -110,7 +110,7 @@ class JobView:
         self.step, self.n_steps = int(event["step"]), int(event["n_steps"])
         self.epoch, self.n_epochs = int(event["epoch"]), int(event["n_epochs"])
         self.seconds_left = event.get("seconds_left")
-        if math.isfinite(float(event["loss"])):
+        if math.isfinite(_number(event["loss"])):
             self.course.add_loss(self.step, float(event["loss"]))
 
     def _on_validated(self, event: Mapping[str, Any]) -> None:
@@ -182,7 +182,7 @@ def title_of(job: FinetuneJob) -> str:
 
 def verdict(facts: Mapping[str, Any], from_scratch: bool = False) -> str:
     """Return whether a finished job made something better, in words."""
-    before, after = float(facts["psnr_before"]), float(facts["psnr_after"])
+    before, after = _number(facts["psnr_before"]), _number(facts["psnr_after"])
     start = "the untrained network" if from_scratch else "the weights it started from"
     if facts.get("recommended"):
         return (
@@ -194,3 +194,8 @@ def verdict(facts: Mapping[str, Any], from_scratch: bool = False) -> str:
         f"Not better than {start} on the validation patches: {after:.2f} dB after, {before:.2f} dB before. "
         "Keep to those; they stay the default. More, or other, patches may help."
     )
+
+
+def _number(value: Any) -> float:
+    """Return a figure; what is not known is null in the events."""
+    return math.nan if value is None else float(value)

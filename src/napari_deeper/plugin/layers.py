@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import CubeError
+from napari_deeper.spectra.imaging_time import ImagingTime, time_behind
 
 if TYPE_CHECKING:
     import napari
@@ -166,6 +167,13 @@ def dwell_time(layer: Layer) -> float | None:
     """Return the dwell time per pixel of a cube layer in s, where its source told it."""
     seconds = layer.metadata[KEY].get("metadata", {}).get("dwell_time_s")
     return float(seconds) if isinstance(seconds, int | float) and seconds > 0 else None
+
+
+def time_behind_layer(layer: Layer) -> ImagingTime | None:
+    """Return how long the measurement behind a cube layer took, or None where that is not known."""
+    n_y, n_x = layer.data.shape[-2:]
+    zoom = float(layer.metadata[KEY].get("zoom", 1.0))
+    return time_behind(n_y, n_x, zoom, dwell_time(layer))
 
 
 def has_uncertainty(layer: Layer) -> bool:

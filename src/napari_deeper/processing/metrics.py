@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
 from skimage.metrics import structural_similarity
 
 from napari_deeper.processing.noise import sigma_per_pixel
@@ -77,6 +78,44 @@ def ssim(
         return _similarity(result, target, data_range)
     planes = range(target.shape[-1])
     return float(np.mean([_similarity(result[..., i], target[..., i], data_range) for i in planes]))
+
+
+def ssim_map(
+    result: Array, target: Array, data_range: float, counted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the structural similarity about each pixel, the mean over the image planes of all channels.
+
+    Its mean over a map without gaps is `ssim`.
+
+    Parameters
+    ----------
+    result, target
+        (y, x, channel), at least three pixels along y and x.
+    data_range
+        As in `psnr`.
+    counted
+        (y, x), False for pixels that say nothing, as those with NaN.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (y, x); NaN where the window about a pixel reaches beyond the map or a pixel that does not count.
+
+    References
+    ----------
+    Wang et al. 2004, doi 10.1109/TIP.2003.819861.
+    """
+    _check_shapes(result, target)
+    similarity: Any = structural_similarity
+    window = _window(target.shape[:2])
+    gaps = ~counted
+    total = np.zeros(target.shape[:2])
+    for i in range(target.shape[-1]):
+        a, b = (np.where(gaps, 0, plane[..., i]) for plane in (target, result))
+        total += similarity(a, b, data_range=data_range, win_size=window, full=True)[1]
+    # the erosion takes the border of the map too, where windows would reach beyond it
+    whole = binary_erosion(counted, np.ones((window, window), dtype=bool))
+    return np.where(whole, total / target.shape[-1], np.nan)
 
 
 def spectrum_ssim(result: Array, target: Array, data_range: float) -> NDArray[np.float64]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.abundances import conditioning, unmix
+from napari_deeper.processing.reduction import (
+    Reduced,
+    Spectra,
+    check,
+    decibels,
+    farthest,
+    moments,
+    project,
+    reduce,
+    thin_rows,
+)
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]
 
 # Nearer to a multiple of another than this part of its length, an endmember says nothing new.
 MIN_CONDITION = 1e-6
-# A pixel this much darker than the mean along the mean spectrum has a direction made of noise, and
-# the projective division would make it the farthest of all.
-_DARK = 1e-2
 # Enough pixels, evenly spread, to tell which draw explains a map best.
 _MOST_JUDGED = 4096
 
@@ -47,7 +56,8 @@ def find_endmembers(
     """Find endmembers by repeated vertex component analysis, and keep the draw that explains most.
 
     One analysis depends on random directions. Of several, that whose non-negative mixtures leave the
-    least of the map over is kept, so that the outcome hardly depends on the seed.
+    least of the map over is kept, so that the outcome depends far less on the seed; of more
+    endmembers than stand out clearly, it still does.
 
     Parameters
     ----------
@@ -65,11 +75,12 @@ def find_endmembers(
     """
     if n_draws < 1:
         raise ParameterError(f"n_draws is {n_draws}; it must be at least 1.")
-    data = _check(spectra, n_endmembers)
-    view = _project(data, n_endmembers)
-    drawn = [_find_corners(view, np.random.default_rng(seed + i)) for i in range(n_draws)]
+    data = check(spectra, n_endmembers)
+    view = reduce(data, n_endmembers)
+    drawn = find_corners(view, range(seed, seed + n_draws))
     different = {tuple(sorted(pixels.tolist())): pixels for pixels in drawn}
-    return min((_take(data, view, p) for p in different.values()), key=lambda e: e.residual)
+    taken = (take(data, view.spectra(pixels), pixels) for pixels in different.values())
+    return min(taken, key=lambda found: found.residual)
 
 
 def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
@@ -100,49 +111,82 @@ def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
     ----------
     Nascimento & Dias 2005, doi 10.1109/TGRS.2005.844293.
     """
-    data = _check(spectra, n_endmembers)
-    view = _project(data, n_endmembers)
-    return _take(data, view, _find_corners(view, np.random.default_rng(seed)))
+    data = check(spectra, n_endmembers)
+    view = reduce(data, n_endmembers)
+    pixels = find_corners(view, [seed])[0]
+    return take(data, view.spectra(pixels), pixels)
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """The spectra as the analysis sees them.
+def find_corners(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
+    """Return the outermost pixels along directions drawn at random, each clear of those before.
 
-    The projected spectra are ``principal @ directions.T + offset``; corners are looked for in the
-    ``coordinates`` (pixel, endmember) of the ``usable`` pixels.
+    Parameters
+    ----------
+    view
+        The map.
+    seeds
+        One for each draw.
+
+    Returns
+    -------
+    NDArray[np.intp]
+        (draw, endmember).
     """
-
-    principal: Array
-    directions: Array
-    offset: Array
-    coordinates: Array
-    usable: NDArray[np.bool_]
-
-
-def _find_corners(view: _View, rng: np.random.Generator) -> NDArray[np.intp]:
-    n = view.coordinates.shape[1]
-    corners = np.zeros((n, n))
-    corners[-1, 0] = 1
-    pixels = np.zeros(n, dtype=np.intp)
+    n, n_draws = view.coordinates.shape[1], len(seeds)
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    rows = np.ascontiguousarray(view.coordinates.T)
+    corners = np.zeros((n_draws, n, n))
+    corners[:, -1, 0] = 1
+    pixels = np.zeros((n_draws, n), dtype=np.intp)
     for i in range(n):
-        draw = rng.random(n)
-        # a direction that no endmember found so far reaches into
-        direction = draw - corners @ (np.linalg.pinv(corners) @ draw)
-        reach = np.abs(view.coordinates @ direction)
-        pixels[i] = int(np.argmax(np.where(view.usable, reach, -1.0)))
-        corners[:, i] = view.coordinates[pixels[i]]
+        drawn = np.stack([generator.random(n) for generator in generators])[..., None]
+        # directions that no endmember found so far reaches into
+        directions = drawn - corners @ (np.linalg.pinv(corners) @ drawn)
+        pixels[:, i] = _outermost(rows, view.usable, directions[..., 0])
+        corners[:, :, i] = view.coordinates[pixels[:, i]]
     return pixels
 
 
-def _take(data: Array, view: _View, pixels: NDArray[np.intp]) -> PureSpectra:
-    found = view.principal[pixels] @ view.directions.T + view.offset
+def _outermost(rows: Array, usable: NDArray[np.bool_], directions: Array) -> NDArray[np.intp]:
+    """Return the usable pixel of (coordinate, pixel) that reaches farthest along each direction."""
+    farthest_yet = np.full(len(directions), -1.0)
+    pixels = np.zeros(len(directions), dtype=np.intp)
+    each = np.arange(len(directions))
+    step = thin_rows(directions.size)
+    for start in range(0, rows.shape[1], step):
+        part = slice(start, start + step)
+        reach = np.abs(directions @ rows[:, part])
+        reach[:, ~usable[part]] = -1
+        best = reach.argmax(axis=1)
+        farther = reach[each, best] > farthest_yet
+        pixels[farther] = start + best[farther]
+        farthest_yet[farther] = reach[each, best][farther]
+    return pixels
+
+
+def take(data: Spectra, found: Array, pixels: NDArray[np.intp]) -> PureSpectra:
+    """Return endmembers with what they leave over, or say that they are not independent.
+
+    Parameters
+    ----------
+    data
+        (pixel, channel), the map.
+    found
+        (endmember, channel).
+    pixels
+        (endmember,) where each was found.
+
+    Raises
+    ------
+    CubeError
+        If an endmember is a mixture of the others.
+    """
     if not conditioning(found) > MIN_CONDITION:
         raise CubeError(
             f"The map does not hold {len(pixels)} independent spectra: ask for fewer endmembers."
         )
     n_judged = min(len(data), _MOST_JUDGED)
-    judged = data[np.linspace(0, len(data) - 1, n_judged).astype(np.intp)]
+    judged = data[np.linspace(0, len(data) - 1, n_judged).astype(np.intp)].astype(np.float64)
     left = judged - unmix(judged, found).astype(np.float64) @ found
     return PureSpectra(found.astype(np.float32), pixels, float(np.sqrt(np.mean(left**2))))
 
@@ -162,57 +206,6 @@ def snr_decibels(spectra: NDArray[np.floating], n_endmembers: int) -> float:
     ----------
     Nascimento & Dias 2005, doi 10.1109/TGRS.2005.844293.
     """
-    data = _check(spectra, n_endmembers)
-    mean = data.mean(axis=0)
-    return _snr(data, mean, (data - mean) @ _directions(data - mean, n_endmembers))
-
-
-def _snr(data: Array, mean: Array, principal: Array) -> float:
-    total = float(np.mean(np.sum(data**2, axis=1)))
-    kept = float(np.mean(np.sum(principal**2, axis=1))) + float(mean @ mean)
-    signal = kept - principal.shape[1] / data.shape[1] * total
-    noise = total - kept
-    # no noise, to the precision of the sums
-    if noise <= 1e-12 * total:
-        return float("inf")
-    return float(10 * np.log10(signal / noise)) if signal > 0 else -float("inf")
-
-
-def _project(data: Array, n: int) -> _View:
-    mean = data.mean(axis=0)
-    directions = _directions(data - mean, n)
-    principal = (data - mean) @ directions
-    if _snr(data, mean, principal) < 15 + 10 * np.log10(n):
-        principal = principal[:, : n - 1]
-        # one more coordinate, the same for all and as large as the largest, keeps them apart from 0
-        radius = np.sqrt(np.max(np.sum(principal**2, axis=1))) or 1.0
-        coordinates = np.column_stack([principal, np.full(len(data), radius)])
-        everywhere = np.ones(len(data), dtype=bool)
-        return _View(principal, directions[:, : n - 1], mean, coordinates, everywhere)
-    directions = _directions(data, n)
-    principal = data @ directions
-    along_mean = principal @ principal.mean(axis=0)
-    usable = along_mean > _DARK * along_mean.mean()
-    coordinates = principal / np.where(usable, along_mean, 1.0)[:, None]
-    return _View(principal, directions, np.zeros_like(mean), coordinates, usable)
-
-
-def _directions(data: Array, n: int) -> Array:
-    """Return the (channel, n) directions in which the spectra reach farthest."""
-    _, vectors = np.linalg.eigh(data.T @ data)
-    return np.asarray(vectors[:, ::-1][:, :n])
-
-
-def _check(spectra: NDArray[np.floating], n: int) -> Array:
-    if spectra.ndim != 2:
-        raise CubeError(f"The spectra must be (pixel, channel), not {spectra.shape}.")
-    if not np.isfinite(spectra).all():
-        raise CubeError("The spectra hold NaN or infinity: leave those pixels out first.")
-    if not 1 <= n <= min(spectra.shape):
-        raise ParameterError(
-            f"n_endmembers is {n}; with {spectra.shape[0]} pixels of {spectra.shape[1]} channels it "
-            f"must be from 1 to {min(spectra.shape)}."
-        )
-    if not spectra.any():
-        raise CubeError("The spectra are all zero: there is nothing to find endmembers in.")
-    return spectra.astype(np.float64)
+    data = check(spectra, n_endmembers)
+    sums = moments(data)
+    return decibels(sums, project(data, farthest(sums.scatter, n_endmembers), sums.mean))

@@ -159,10 +159,9 @@ class AnnotateWidget(DockPage):
 
     def drawn(self, whole: bool = True) -> Drawn:
         """Return the set without the sha256 of its cubes; with the cubes themselves where `whole`."""
-        layers = self._used(self.patches())
-        known = tuple(quick_cube(layer) for layer in layers)
+        layers = self.annotation.used()
         wanted = self.form.value()
-        overview = PatchSet(known, tuple(self.patches()), wanted.size, wanted.scale)
+        overview = self.annotation.overview().replace(size=wanted.size, scale=wanted.scale)
         files = {layer.name: self._files.get(layer) or file_of(layer) for layer in layers}
         return Drawn(overview, self.cubes() if whole else {}, files)
 

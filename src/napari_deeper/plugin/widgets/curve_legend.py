@@ -28,10 +28,17 @@ class Entry:
 
 
 class CurveLegend(QWidget):
-    """Names of curves in at most two rows; each is shortened in its middle and told in full by its tooltip."""
+    """Names of curves in a few rows; each is shortened in its middle and told in full by its tooltip.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    entry_width, most_rows
+        Least width of an entry in pixels, and how many rows there are at most.
+    """
+
+    def __init__(self, entry_width: int = ENTRY_WIDTH, most_rows: int = MOST_ROWS) -> None:
         super().__init__()
+        self._entry_width, self._most_rows = entry_width, most_rows
         self._entries: list[Entry] = []
         self._foreground = QColor("gray")
         font = self.font()
@@ -66,13 +73,13 @@ class CurveLegend(QWidget):
         return self._cells()[index][2]
 
     def _n_columns(self) -> int:
-        n_fitting = max(1, self.width() // ENTRY_WIDTH)
+        n_fitting = max(1, self.width() // self._entry_width)
         per_row = -(-len(self._entries) // self._n_rows())  # rows of one length leave the most room
         return min(n_fitting, max(1, per_row))
 
     def _n_rows(self) -> int:
-        n_fitting = max(1, self.width() // ENTRY_WIDTH)
-        return max(1, min(MOST_ROWS, -(-len(self._entries) // n_fitting)))
+        n_fitting = max(1, self.width() // self._entry_width)
+        return max(1, min(self._most_rows, -(-len(self._entries) // n_fitting)))
 
     def _fit_height(self) -> None:
         height = self._n_rows() * self._row_height

@@ -24,7 +24,7 @@ from napari_deeper.engine.scores import Evaluation
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import cube_from_layer
 from napari_deeper.plugin.widgets.dock_page import DockPage
-from napari_deeper.plugin.widgets.evaluate_form import GIVEN, PAIR, EvaluateForm
+from napari_deeper.plugin.widgets.evaluate_form import EvaluateForm
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.result_table import ResultTable
@@ -176,9 +176,7 @@ class EvaluateWidget(DockPage):
         except DeeperError as error:
             self.fit.setText(str(error))
             return False
-        self.fit.setText(
-            f"{describe_cube(reference)}\n{describe_test(self.form.test.currentText(), params, other)}"
-        )
+        self.fit.setText(f"{describe_cube(reference)}\n{describe_test(params, other)}")
         return True
 
     def _asked(self) -> tuple[RamanCube, RamanCube | None, EvaluateParams]:
@@ -208,14 +206,9 @@ class EvaluateWidget(DockPage):
             self.foot.show_end(self.failure, done=False)
             return
         self._remembered.save(**self.form.to_json())
-        measured = other if self.form.test.currentText() == PAIR else None
-        given = self.form.test.currentText() == GIVEN and other is not None
-        results = {other.name: other} if given and other is not None else None
 
         def work(progress: Progress) -> Evaluation:
-            return evaluate(
-                reference, params, measured=measured, results=results, progress=progress
-            )
+            return evaluate(reference, params, measured=other, progress=progress)
 
         self._jobs.start(work)
         self._on_progress(0.0, "Starting", None)

@@ -14,13 +14,12 @@ from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.spectra.params import to_json
 
 ADD_NOISE, LEAVE_OUT, BOTH = "add noise", "leave pixels out", "add noise, leave pixels out"
-PAIR, GIVEN = "another layer, measured", "another layer, a result"
+PAIR = "another layer, measured"
 TESTS = {
     ADD_NOISE: "Noise is added to the reference; the methods have to take it off again",
     LEAVE_OUT: "Only every second (third, fourth) pixel of the reference is kept; the rest is to be found",
     BOTH: "Noise is added and pixels are left out",
     PAIR: "The input is another layer of the same field: a shorter exposure, or a coarser scan",
-    GIVEN: "No method is run; another layer is judged as it is",
 }
 SHOWN = ["noise", "level", "scale"]
 NOISE_FIELDS, SCALE_FIELDS = ("noise", "level"), ("scale",)
@@ -68,7 +67,7 @@ class EvaluateForm(QWidget):
     @property
     def needs_other_layer(self) -> bool:
         """Whether a second layer takes part."""
-        return self.test.currentText() in (PAIR, GIVEN)
+        return self.test.currentText() == PAIR
 
     def _on_test(self, *_: object) -> None:
         test = self.test.currentText()
@@ -88,8 +87,6 @@ class EvaluateForm(QWidget):
             Where a value is not allowed.
         """
         params, test = self.params.value(), self.test.currentText()
-        if test == GIVEN:
-            return dataclasses.replace(params, noise="none", scale=1, methods="")
         if test == PAIR:
             return dataclasses.replace(params, noise="none", scale=scale_of_pair)
         if test == LEAVE_OUT:

@@ -78,6 +78,8 @@ class FinetuneForm(QWidget):
         rate.setDecimals(5)
         rate.setSingleStep(1e-4)
         rate.setSpecialValueText("as measured best")
+        epochs: Any = self.params.field("epochs")
+        epochs.setSpecialValueText("200, to denoise 20")
         compare: Any = self.params.field("scratch")
         compare.setText("to compare with; takes twice as long")
         self.patches = QComboBox()

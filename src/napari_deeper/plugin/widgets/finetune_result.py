@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_deeper.plugin.finetune_view import verdict
+from napari_deeper.plugin.widgets.result_columns import best_of, columns
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.run_bar import Message
 
@@ -94,10 +95,11 @@ class ResultPage(QWidget):
 
     def _fill(self, *_: object) -> None:
         scores = self.facts["scores"] if self.facts is not None else ()
-        if self.level.currentText() == MEANS:
-            self.table.show_rows(means(scores))
-        else:
-            self.table.show_rows(each(scores), starred=False)
+        rows: Sequence[Any] = means(scores)
+        best: Callable[[str, Any], float | None] = lambda name, _: best_of(name, rows)  # noqa: E731
+        if self.level.currentText() == EACH:
+            rows, best = each(scores), lambda name, row: None
+        self.table.show_rows(rows, columns(rows) if rows else [], best=best)
 
 
 def means(scores: Sequence[Mapping[str, Any]]) -> list[MethodRow]:

@@ -8,6 +8,8 @@ from napari.layers import Image
 from qtpy.QtWidgets import QComboBox
 
 from napari_deeper.plugin.canvas import current_cube
+from napari_deeper.plugin.difference_maps import KEY as DIFFERENCE
+from napari_deeper.plugin.layers import SOURCE
 from napari_deeper.plugin.trust_maps import KEY as TRUST_MAP
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 
@@ -78,4 +80,6 @@ class LayerBox(QComboBox):
 
 
 def _is_image(layer: object) -> bool:
-    return isinstance(layer, Image) and not {HEATMAP, TRUST_MAP} & layer.metadata.keys()
+    return isinstance(layer, Image) and not (
+        {HEATMAP, TRUST_MAP, SOURCE, DIFFERENCE} & layer.metadata.keys()
+    )

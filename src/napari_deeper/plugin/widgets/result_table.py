@@ -1,110 +1,118 @@
-"""The table of an evaluation: whatever columns its summaries have, sortable and to be copied."""
+"""A table of results: one row for each record, sortable, to be copied, with a first column that stays in sight."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from qtpy.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 
 from napari_deeper.engine.scores import Evaluation
+from napari_deeper.plugin.widgets.frozen_column import FrozenColumn
+from napari_deeper.plugin.widgets.result_columns import INTERVAL, KNOWN, best_of, columns
 
-INTERVAL = "_interval"
-ROW_HEIGHT, MOST_WIDTH = 22, 170
-LAST = ("seconds", "role", "settings")
-# Label and tooltip of what is known; a field that is not here is shown under its own name.
-KNOWN = {
-    "method": ("Method", "What was judged"),
-    "role": ("Role", "input, method, or comparator: tuned on the reference itself"),
-    "settings": ("Settings", "What a comparator was tuned to, or what auto chose"),
-    "excess_mse": ("Excess MSE", "Mean squared error less the reference's own noise; lower is better"),
-    "ratio": ("Ratio", "Excess MSE over that of the best comparator: below 1 is a win"),
-    "mse": ("MSE", "Mean squared error; lower is better"),
-    "psnr": ("PSNR (dB)", "Peak signal-to-noise ratio; higher is better"),
-    "ssim": ("SSIM", "Structural similarity, up to 1; higher is better"),
-    "spectral_angle": ("SAD (rad)", "Spectral angle distance, mean over pixels; lower is better"),
-    "beaten": ("Beaten on", "Test patches on which the tuned weights have the higher PSNR"),
-    "patch": ("Patch", "Number, cube and place of the test patch"),
-    "tissue": ("Tissue", "As labelled in Annotate"),
-    "seconds": ("Time (s)", "Taken by the method; by a comparator for all settings tried"),
-    "within_sigma": ("In 1 sigma", "Part of the errors within the stated uncertainty; 0.68 is right"),
-}  # fmt: skip
-LOWER_IS_BETTER = ("excess_mse", "ratio", "mse", "spectral_angle")
-HIGHER_IS_BETTER = ("psnr", "ssim")
+ROW_HEIGHT, MOST_WIDTH, NAME_WIDTH, PADDING = 22, 110, 104, 14
 
 
 class ResultTable(QTableWidget):
-    """One row for each method; the best figure of a column is bold and has a star."""
+    """One row for each record; the best figure of a column is bold and has a star.
+
+    Headings take two lines and figures three digits, so that more columns are in sight; the first column
+    stays while the others are scrolled. What is copied has all digits.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setToolTip("Click a heading to sort; Ctrl+C copies the selected rows, or all")
         header = self.verticalHeader()
         if header is not None:
             header.setVisible(False)
             header.setDefaultSectionSize(ROW_HEIGHT)
+        self._frozen = FrozenColumn(self)
 
-    def show_evaluation(self, evaluation: Evaluation) -> None:
-        """Show the summaries of an evaluation, the best ratio first."""
-        self.show_rows(evaluation.summaries)
-        names = columns(evaluation.summaries)
-        self.setSortingEnabled(False)
-        self._mark(evaluation, names)
-        self.setSortingEnabled(True)
-        self.sortItems(names.index("excess_mse") if "excess_mse" in names else 0)
-        self._fit_columns()
-
-    def show_rows(self, rows: Sequence[Any], *, starred: bool = True) -> None:
-        """Show dataclass instances of one type, a column for each field, in their order.
+    def show_rows(
+        self,
+        rows: Sequence[Any],
+        names: Sequence[str],
+        *,
+        best: Callable[[str, Any], float | None] = lambda name, row: None,
+        sort_by: str = "",
+    ) -> None:
+        """Show records (dataclasses).
 
         Parameters
         ----------
-        starred
-            Mark the best figure of each column.
+        rows
+            The records.
+        names
+            Fields to show, in their order; the first names the row.
+        best
+            Called as ``best(name, row)``: the best figure of that field for rows like this one, or None.
+        sort_by
+            Field to sort by at first; else as given.
         """
-        names = columns(rows) if rows else []
         self.setSortingEnabled(False)
         self.clear()
-        header = self.horizontalHeader()
-        if header is not None:  # else the rows would be sorted as those before were
-            header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setColumnCount(len(names))
         self.setRowCount(len(rows))
         for column, name in enumerate(names):
             label, tooltip = KNOWN.get(name, (name.replace("_", " "), ""))
-            heading = QTableWidgetItem(label)
-            heading.setToolTip(tooltip)
+            heading = QTableWidgetItem(label.replace(" ", "\n", 1))
+            heading.setToolTip(f"{label}: {tooltip}" if tooltip else label)
             self.setHorizontalHeaderItem(column, heading)
-            best = best_of(name, rows) if starred else None
             for row, record in enumerate(rows):
-                self.setItem(row, column, _Cell(record, name, best))
+                self.setItem(row, column, _Cell(record, name, best(name, record)))
+        header = self.horizontalHeader()
+        if header is not None:
+            header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
-        self._fit_columns()
-
-    def _fit_columns(self) -> None:
-        self.resizeColumnsToContents()
-        # settings can be long; the tooltip has them whole
+        if sort_by in names:
+            self.sortItems(list(names).index(sort_by))
         for column in range(self.columnCount()):
-            self.setColumnWidth(column, min(self.columnWidth(column), MOST_WIDTH))
+            # names and settings can be long; the tooltip has them whole
+            most = MOST_WIDTH if column else NAME_WIDTH
+            self.setColumnWidth(column, min(self._needed(column), most))
+        self._frozen.place()
 
-    def _mark(self, evaluation: Evaluation, names: list[str]) -> None:
-        for row, summary in enumerate(evaluation.summaries):
-            if summary.method == evaluation.best_comparator:
-                item = self.item(row, names.index("role"))
-                if item is not None:
-                    item.setText("best comparator")
+    def _needed(self, column: int) -> int:
+        """Return the width that a column needs; Qt's own measure leaves more free than there is to give."""
+        bold = self.font()
+        bold.setBold(True)
+        measure = QFontMetrics(bold)
+        cells = [self.item(row, column) for row in range(self.rowCount())]
+        heading = self.horizontalHeaderItem(column)
+        lines = [cell.text() for cell in cells if cell is not None]
+        lines += heading.text().split("\n") if heading is not None else []
+        return max((measure.horizontalAdvance(line) for line in lines), default=0) + PADDING
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        """Show the summaries of an evaluation, the least excess MSE first."""
+        summaries = evaluation.summaries
+        names = columns(summaries)
+        self.show_rows(
+            summaries, names, best=lambda name, _: best_of(name, summaries), sort_by="excess_mse"
+        )
+        role = names.index("role")
+        for row in range(self.rowCount()):
+            item, method = self.item(row, role), self.item(row, 0)
+            is_best = method is not None and method.text() == evaluation.best_comparator
+            if item is not None and is_best:
+                item.setText("best comparator")
 
     def text(self, rows: Sequence[int] | None = None) -> str:
         """Return the headings and these rows (or all) as tab-separated text, in the order shown."""
         wanted = range(self.rowCount()) if rows is None else rows
         headings = [self.horizontalHeaderItem(c) for c in range(self.columnCount())]
-        lines = ["\t".join(heading.text() if heading else "" for heading in headings)]
+        names = [heading.text().replace("\n", " ") if heading else "" for heading in headings]
+        lines = ["\t".join(names)]
         for row in wanted:
             cells = [self.item(row, column) for column in range(self.columnCount())]
             lines.append("\t".join(c.plain() if isinstance(c, _Cell) else "" for c in cells))
@@ -131,11 +139,11 @@ class _Cell(QTableWidgetItem):
     def __init__(self, summary: Any, name: str, best: float | None) -> None:
         self.value = getattr(summary, name)
         text = _shown(self.value)
-        self._plain = text
         is_best = best is not None and self.value == best
         super().__init__(f"{text} ★" if is_best else text)
+        whole = _whole(self.value)
         interval = getattr(summary, name + INTERVAL, None)
-        self.setToolTip(text if interval is None else _interval(text, interval))
+        self.setToolTip(whole if interval is None else _interval(whole, interval))
         if isinstance(self.value, float):
             self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if is_best:
@@ -144,8 +152,8 @@ class _Cell(QTableWidgetItem):
             self.setFont(font)
 
     def plain(self) -> str:
-        """Return what is shown without the mark of the best."""
-        return self.text() if isinstance(self.value, str) else self._plain
+        """Return the text, or the figure with all its digits."""
+        return self.text() if isinstance(self.value, str) else _whole(self.value)
 
     def __lt__(self, other: QTableWidgetItem) -> bool:
         mine, its = self.value, getattr(other, "value", None)
@@ -154,33 +162,20 @@ class _Cell(QTableWidgetItem):
         return str(mine) < str(its)
 
 
-def columns(summaries: Sequence[Any]) -> list[str]:
-    """Return the fields to show, in their order, texts last; a figure that no method has is left out."""
-    fields = [f.name for f in dataclasses.fields(summaries[0]) if not f.name.endswith(INTERVAL)]
-    stated = [name for name in fields if not all(_unknown(getattr(s, name)) for s in summaries)]
-    first = [name for name in stated if name not in LAST]
-    return first + [name for name in LAST if name in stated]
-
-
-def best_of(name: str, summaries: Sequence[Any]) -> float | None:
-    """Return the best figure of a field, or None where none is better than another."""
-    figures = [getattr(s, name) for s in summaries]
-    known = [f for f in figures if isinstance(f, float) and not math.isnan(f)]
-    if len(known) < 2:
-        return None
-    if name in LOWER_IS_BETTER:
-        return min(known)
-    return max(known) if name in HIGHER_IS_BETTER or name.endswith("accuracy") else None
-
-
-def _unknown(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _shown(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
-    return "-" if math.isnan(value) else f"{value:.4g}"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if math.isnan(value):
+        return "-"
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e5 else f"{value:.3g}"
+
+
+def _whole(value: Any) -> str:
+    if not isinstance(value, float) or not math.isfinite(value):
+        return _shown(value)
+    return f"{value:.6g}"
 
 
 def _interval(text: str, interval: tuple[float, float]) -> str:

@@ -56,12 +56,29 @@ class Curve:
 
 
 class SpectrumPlot(QWidget):
-    """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged."""
+    """Curves against wavenumber, and a draggable band; `band_changed(low, high)` while it is dragged.
+
+    Parameters
+    ----------
+    shade_name
+        What the legend calls the shade about a curve; empty where it is told elsewhere.
+    band
+        Whether there is a band to drag.
+    legend
+        In place of the usual one.
+    """
 
     band_changed = Signal(float, float)
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        shade_name: str = SHADE_NAME,
+        *,
+        band: bool = True,
+        legend: CurveLegend | None = None,
+    ) -> None:
         super().__init__()
+        self._shade_name = shade_name
         self._plot = pg.PlotWidget(enableMenu=False)
         item = self._plot.getPlotItem()
         item.ctrlMenu.setParent(self)  # else it leaks as a top-level window
@@ -70,7 +87,7 @@ class SpectrumPlot(QWidget):
         item.getAxis("bottom").setHeight(36)
         item.showGrid(x=True, y=True, alpha=0.15)
         item.setClipToView(True)
-        self.legend = CurveLegend()
+        self.legend = legend or CurveLegend()
         self._foreground = "gray"
         self._items: list[pg.PlotDataItem] = []
         self._shades: list[Shade] = []
@@ -78,7 +95,8 @@ class SpectrumPlot(QWidget):
         self._band = pg.LinearRegionItem((1440, 1460), swapMode="sort")
         self._band.setZValue(-10)
         self._band.sigRegionChanged.connect(self._on_band)
-        item.addItem(self._band, ignoreBounds=True)
+        if band:
+            item.addItem(self._band, ignoreBounds=True)
         item.addItem(self._hint, ignoreBounds=True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,8 +121,8 @@ class SpectrumPlot(QWidget):
             line.setPen(pg.mkPen(curve.color, width=1, style=style))
             entries.append(Entry(curve.name, curve.color, style))
         self._set_shades(curves)
-        if any(shade.isVisible() for shade in self._shades):
-            entries.insert(0, Entry(SHADE_NAME, self._foreground, None))
+        if self._shade_name and any(shade.isVisible() for shade in self._shades):
+            entries.insert(0, Entry(self._shade_name, self._foreground, None))
         self.legend.set_entries(entries)
         self._hint.setVisible(not curves)
 
@@ -133,7 +151,7 @@ class SpectrumPlot(QWidget):
 
     def legend_names(self) -> list[str]:
         """Return the full names of the curves in the legend, in order."""
-        return [name for name in self.legend.names() if name != SHADE_NAME]
+        return [name for name in self.legend.names() if name != self._shade_name]
 
     def curve_data(self, index: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Return what is drawn of one curve: (wavenumber, intensity), (channel,) each."""
@@ -169,6 +187,10 @@ class SpectrumPlot(QWidget):
     def set_band(self, low: float, high: float) -> None:
         """Move the band."""
         self._band.setRegion((low, high))
+
+    def hide_band(self) -> None:
+        """Show no band, where the plot is for reading only."""
+        self._band.setVisible(False)
 
     def set_theme(self, background: str, foreground: str) -> None:
         """Take the colors of napari's theme."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from napari_deeper.engine.compare_scores import CubeComparison
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.engine.super_resolve import SuperResolveParams
-from napari_deeper.plugin.widgets.evaluate_form import GIVEN
 from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
@@ -52,12 +52,10 @@ def in_words(error: Exception, cancelled: str) -> str:
     return f"This should not have happened: {type(error).__name__}: {error}"
 
 
-def describe_test(test: str, params: EvaluateParams, other: RamanCube | None) -> str:
+def describe_test(params: EvaluateParams, other: RamanCube | None) -> str:
     """Return what will be done, in a sentence."""
     if other is not None:
-        name = f"'{other.name}'"
-        how = f"{name} is compared with it" if test == GIVEN else f"The methods are run on {name}"
-        return f"{how}."
+        return f"The methods are run on '{other.name}'."
     parts = []
     if params.noise != "none":
         parts.append(f"{params.noise} noise of {100 * params.level:g} % of the brightest is added")
@@ -76,6 +74,18 @@ def verdict(found: Evaluation) -> list[str]:
                 f"comparator, {found.best_comparator.removesuffix(' (comparator)')}."
             )
     return told
+
+
+def outcome(found: CubeComparison) -> str:
+    """Return what a comparison found, in a line or two."""
+    notes = f"{len(found.notes)} notes: see the last tab."
+    if not found.target:
+        return f"{len(found.scores)} layers described; without a target no error can be stated. {notes}"
+    best = min(found.scores, key=lambda s: s.mse)
+    n_pixels = f"{best.n_pixels} pixels compared."
+    if len(found.scores) == 1:
+        return f"MSE {best.mse:.4g}. {n_pixels} {notes}"
+    return f"Closest by MSE: {best.candidate} ({best.mse:.4g}). {n_pixels} {notes}"
 
 
 def _outcome(ratio: float) -> str:

@@ -1,0 +1,123 @@
+"""Find the spectra that a map is a sum of: non-negative matrix factorization."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.processing.n_findr import N_STARTS, largest_simplex
+from napari_deeper.processing.reduction import (
+    Array,
+    check,
+    farthest,
+    moments,
+    project,
+    reduce,
+)
+from napari_deeper.processing.vca import PureSpectra, take
+from napari_deeper.spectra.errors import CubeError
+
+# Directions kept beside one for each endmember: room for what the start missed, little for noise.
+_SPARE = 5
+_MOST_ROUNDS = 500
+# Pixels enough, evenly spread, to fit few spectra to.
+_MOST_FITTED = 16384
+# The misfit falls by less than this part of it in a round: the factors hardly move any more.
+_SETTLED = 1e-6
+# Pixels darker than this part of the mean are too noisy to stand for an endmember.
+_DARK = 0.2
+_TINY = 1e-12
+
+
+def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
+    """Find endmembers that are nowhere negative and whose non-negative mixtures are the map.
+
+    Needs no pure pixels, but has more than one solution: it starts from the corners that N-FINDR
+    finds and stays near them. That it hardly depends on the seed does not make it unique.
+
+    Factors the map as its leading directions hold it, which leaves most of the noise out (hierarchical
+    alternating least squares on a low-rank map); of a large map 16384 pixels and the corners.
+
+    Negative intensities are kept as they are in what is fitted. Noise about zero is of both signs, and
+    cutting off one would raise all spectra by what is left of the other. Only the endmembers and
+    abundances are held at zero or above, so what is negative is left over.
+
+    The endmembers are each as bright as the pixel most like it; `PureSpectra.pixels` says which.
+
+    Parameters
+    ----------
+    spectra, n_endmembers
+        As in `vca.vca`.
+    seed
+        Of the start.
+
+    Raises
+    ------
+    CubeError
+        If the spectra hold NaN, fewer independent spectra than asked for, or are mostly negative.
+    ParameterError
+        If there are more endmembers than pixels or channels.
+
+    References
+    ----------
+    Cichocki & Phan 2009, doi 10.1587/transfun.E92.A.708; Zhou, Cichocki & Xie 2012, doi
+    10.1109/TSP.2012.2190410.
+    """
+    data = check(spectra, n_endmembers)
+    n_kept = min(n_endmembers + _SPARE, *data.shape)
+    directions = farthest(moments(data).products, n_kept)
+    scores = project(data, directions)
+    view = reduce(data, n_endmembers)
+    # sorted, as the order counts until all has settled
+    corners = np.sort(largest_simplex(view, range(seed, seed + N_STARTS)))
+    spread = np.linspace(0, len(data) - 1, min(len(data), _MOST_FITTED)).astype(np.intp)
+    fitted = scores[np.union1d(spread, corners)]
+    found = _factor(fitted, directions, np.maximum(view.spectra(corners), 0))
+    lengths = np.linalg.norm(found, axis=1)
+    if not (lengths > _TINY * lengths.max()).all() or not lengths.any():
+        raise CubeError(
+            f"The map does not hold {n_endmembers} spectra that are nowhere negative: ask for fewer "
+            "endmembers, or take the negative intensities out."
+        )
+    found, pixels = _brighten(scores, directions, found)
+    return take(data, found, pixels)
+
+
+def _factor(scores: Array, directions: Array, start: Array) -> Array:
+    """Return the (endmember, channel) whose non-negative mixtures are next to the map."""
+    found: Array = start + _TINY * start.max()
+    # one row for each endmember or direction, so that each is read in one go
+    rows = np.ascontiguousarray(scores.T)
+    amounts = np.linalg.pinv(found @ found.T) @ (found @ directions) @ rows
+    np.maximum(amounts, 0, out=amounts)
+    total = float(np.sum(scores**2))
+    before = np.inf
+    for _ in range(_MOST_ROUNDS):
+        _improve(amounts, (found @ directions) @ rows, found @ found.T)
+        products, reach = amounts @ amounts.T, (amounts @ scores) @ directions.T
+        _improve(found, reach, products)
+        mixed = float(np.sum(products * (found @ found.T)))
+        left = total - 2 * float(np.sum(found * reach)) + mixed
+        if before - left <= _SETTLED * abs(left):
+            break
+        before = left
+    return found
+
+
+def _improve(factor: Array, reach: Array, products: Array) -> None:
+    """Set each row of a factor to the best one at zero or above, given the others."""
+    for j in range(len(factor)):
+        if products[j, j] > 0:
+            change = (reach[j] - products[j] @ factor) / products[j, j]
+            np.maximum(factor[j] + change, 0, out=factor[j])
+
+
+def _brighten(scores: Array, directions: Array, found: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Make each endmember as bright as the pixel most like it; return them and those pixels."""
+    lengths = np.linalg.norm(scores, axis=1)
+    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+    along = scores @ (directions.T @ unit.T)
+    bright = lengths > _DARK * lengths.mean()
+    likeness = np.where(bright[:, None], along / np.where(bright, lengths, 1)[:, None], -1.0)
+    pixels = likeness.argmax(axis=0)
+    return unit * along[pixels, np.arange(len(found))][:, None], pixels

@@ -1,0 +1,87 @@
+"""Find the purest spectra of a map: the pixel purity index."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.processing.reduction import Array, check, reduce
+from napari_deeper.processing.vca import PureSpectra, take
+from napari_deeper.spectra.errors import CubeError, ParameterError
+
+N_SKEWERS = 2000
+_BATCH = 50
+_FLAT = 1e-9
+
+
+def pixel_purity(
+    spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0, n_skewers: int = N_SKEWERS
+) -> PureSpectra:
+    """Find endmembers as the pixels that are the outermost along most directions drawn at random.
+
+    Neighbors of a corner are often outermost as well, so the next endmember is the pixel with most
+    counts times its distance from what those taken already can mix to. The endmembers are the
+    projected spectra of the pixels, as with `vca.vca`.
+
+    Parameters
+    ----------
+    spectra, n_endmembers
+        As in `vca.vca`.
+    seed
+        Of the directions.
+    n_skewers
+        How many directions.
+
+    Raises
+    ------
+    CubeError, ParameterError
+        As in `vca.vca`.
+
+    References
+    ----------
+    Boardman, Kruse & Green 1995, Summaries of the Fifth Annual JPL Airborne Earth Science Workshop.
+    """
+    if n_skewers < 1:
+        raise ParameterError(f"n_skewers is {n_skewers}; it must be at least 1.")
+    data = check(spectra, n_endmembers)
+    view = reduce(data, n_endmembers)
+    candidates = np.flatnonzero(view.usable)
+    coordinates = view.coordinates[candidates]
+    counts = _count_extremes(coordinates, np.random.default_rng(seed), n_skewers)
+    pixels = candidates[_pick(coordinates, counts, n_endmembers)]
+    return take(data, view.spectra(pixels), pixels)
+
+
+def _count_extremes(
+    coordinates: Array, rng: np.random.Generator, n_skewers: int
+) -> NDArray[np.intp]:
+    """Return how often each pixel is the first or the last along a direction drawn at random."""
+    n_pixels, n = coordinates.shape
+    # one row for each direction, so that its extremes are found in one go
+    about = (coordinates - coordinates.mean(axis=0)).T
+    counts = np.zeros(n_pixels, dtype=np.intp)
+    for start in range(0, n_skewers, _BATCH):
+        skewers = rng.normal(size=(min(_BATCH, n_skewers - start), n))
+        reach = skewers @ about
+        np.add.at(counts, reach.argmax(axis=1), 1)
+        np.add.at(counts, reach.argmin(axis=1), 1)
+    return counts
+
+
+def _pick(coordinates: Array, counts: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+    """Return ``n`` pixels with many counts that are no mixtures of each other."""
+    outer = np.flatnonzero(counts)
+    left, weight = coordinates[outer].copy(), counts[outer].astype(np.float64)
+    picked: list[int] = []
+    for _ in range(n):
+        distance = np.linalg.norm(left, axis=1)
+        best = int((weight * distance).argmax())
+        if distance[best] <= _FLAT * np.abs(coordinates).max():
+            raise CubeError(
+                f"The map does not hold {n} independent spectra: ask for fewer endmembers."
+            )
+        picked.append(int(outer[best]))
+        # what is left of each pixel beyond the span of those picked
+        unit = left[best] / distance[best]
+        left -= np.outer(left @ unit, unit)
+    return np.asarray(picked, dtype=np.intp)

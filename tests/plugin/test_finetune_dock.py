@@ -44,6 +44,7 @@ with Reporter(folder) as r:
     if how == "full":
         r.tell("failed", state="failed", message="No space left on device. Make room.")
         print("Traceback: secrets of the machine", file=sys.stderr); sys.exit(1)
+    print("2% tune", flush=True)
     r.tell("planned", seconds=240.0, memory_bytes=5_000_000, n_steps=N, n_epochs=40, device="the CPU")
     done = int(saved.read_text()) if saved.exists() else 0
     r.tell("started", state="running", run="tune", step=done, n_steps=N, resumed=done > 0,

@@ -91,7 +91,7 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
         If the folder cannot be written to, or no process can be started.
     """
     try:
-        with (folder / LOG).open("ab") as log:
+        with (folder / LOG).open("wb") as log:
             process = subprocess.Popen(
                 command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_apart()
             )
@@ -232,14 +232,14 @@ class Watcher:
         if events or (view.state in ENDED and is_news):
             return
         view.state = STOPPED if self._ended_by_us else DEAD
-        if self.process is not None and self.process.returncode:
+        if self.process is not None and (self.process.returncode or 0) > 0:
             self._take_last_words()
         self.n_changes += 1
 
     def _take_last_words(self) -> None:
         """Show the error that the process printed before it could write any event."""
-        text = self._log().rpartition("Error")[2].translate(_FRAME)
-        if text.strip() and not self._ended_by_us:
+        _, found, text = self._log().translate(_FRAME).rpartition("Error")
+        if found and not self._ended_by_us:
             self.view.state = FAILED
             self.view.failure = " ".join(text.split()).lstrip(": ")
 

@@ -72,7 +72,7 @@ class FinetuneWidget(DockPage):
         self._remembered = Remembered("finetune")
         self._looking = self._timer(LOOK_MS, self._look)
         self._checking = self._timer(CHECK_MS, self._check_if_seen)
-        low, high = (LayerBox(self._viewer, leads=False) for _ in range(2))
+        low, high = LayerBox(self._viewer), LayerBox(self._viewer, leads=False)
         self.form = FinetuneForm(self._drawn, low, high)
         self.form.restore(self._remembered.load())
         self.message = Message("", 110)

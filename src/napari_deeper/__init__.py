@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from napari_deeper.spectra.cube import RamanCube
     from napari_deeper.spectra.endmembers import Endmembers
     from napari_deeper.spectra.errors import DeeperError
-    from napari_deeper.spectra.imaging_time import PlanParams, imaging_time, plan_imaging
+    from napari_deeper.spectra.imaging_plan import PlanParams, plan_imaging
+    from napari_deeper.spectra.imaging_time import imaging_time
     from napari_deeper.spectra.patches import Patch, PatchCube, PatchSet
     from napari_deeper.spectra.progress import Progress
     from napari_deeper.spectra.regions import Region
@@ -70,7 +71,7 @@ _HOME = {
     "Patch": "spectra.patches",
     "PatchCube": "spectra.patches",
     "PatchSet": "spectra.patches",
-    "PlanParams": "spectra.imaging_time",
+    "PlanParams": "spectra.imaging_plan",
     "Progress": "spectra.progress",
     "RamanCube": "spectra.cube",
     "Region": "spectra.regions",
@@ -92,7 +93,7 @@ _HOME = {
     "list_jobs": "engine.finetune_job",
     "list_models": "models.user_models",
     "make_figure": "engine.figure",
-    "plan_imaging": "spectra.imaging_time",
+    "plan_imaging": "spectra.imaging_plan",
     "read": "io.read",
     "read_cubes": "io.patches",
     "read_job": "engine.finetune_job",

@@ -23,6 +23,14 @@ def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch)
     assert "nan" not in "".join(rows)
 
 
+def test_heatmaps_are_timed_by_every_measure(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "heatmaps.py"))["main"](["--quick", "--no-window"])
+    rows = [r for r in capsys.readouterr().out.splitlines() if r.startswith("| ")]
+    assert sum(row.startswith(("| mean", "| area", "| height")) for row in rows) == 6
+    assert "nan" not in "".join(rows)
+
+
 def test_unmixing_is_measured_and_kept(capsys, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     script = runpy.run_path(str(BENCHMARKS / "unmixing.py"))

@@ -333,6 +333,8 @@ def test_bad_input_is_refused_before_any_work(truth, noisy):
         nd.compare({}, truth)
     with pytest.raises(CubeError, match="needs another one"):
         nd.compare({"truth": noisy}, truth)
+    with pytest.raises(CubeError, match="Two regions are called 'r'"):
+        nd.compare({"a": noisy}, truth, regions=[square("r", 2, -3), square("r", 4, -3)])
     with pytest.raises(ParameterError, match="interpolation"):
         nd.compare({"a": noisy}, truth, interpolation="magic")
     nothing = dataclasses.replace(noisy, intensity=np.full(noisy.shape, np.nan))

@@ -190,6 +190,19 @@ def test_maps_are_drawn_to_one_scale_whatever_their_pixels():
     assert sizes[2] == pytest.approx(sizes[0] / 2)
 
 
+def test_what_all_maps_show_is_said_once():
+    assert shown_texts(CASES["a row of maps"]).count("1450 cm⁻¹") == 1
+    mixed = Figure((a_map("cell"), a_map("cell", "785 cm⁻¹")))
+    assert {"cell, 1450 cm⁻¹", "cell, 785 cm⁻¹"} <= set(shown_texts(mixed))
+
+
+@pytest.mark.parametrize(
+    ("pixel", "text"), [(0.05, "0.2 µm"), (0.5, "2 µm"), (300.0, "2 mm"), (150.0, "1 mm")]
+)
+def test_scale_bars_tell_their_length_in_a_fitting_unit(pixel, text):
+    assert text in shown_texts(Figure((a_map("cell", spacing=(pixel, pixel)),)))
+
+
 def test_missing_values_are_hatched_and_said():
     assert "no data" in shown_texts(Figure((a_map("cell", gap=True),)))
     assert "no data" not in shown_texts(Figure((a_map("cell"),)))
@@ -215,6 +228,15 @@ def test_nothing_and_too_much_are_refused():
         Figure(spectra=some_spectra(17))
     with pytest.raises(CubeError, match="not \\(y, x\\)"):
         MapPanel("wrong", np.zeros((2, 2, 4)))
+
+
+def test_columns_that_have_no_room_are_refused():
+    figure = CASES["many maps"]
+    style = FigureStyle(width="double", n_columns=8)
+    assert len({round(box[0], 3) for box in images(figure, n_columns=8).values()}) >= 8
+    draw_figure(figure, style, dpi=60)
+    with pytest.raises(ParameterError, match=r"8 columns of maps.*85 mm"):
+        draw_figure(figure, FigureStyle(width="single", n_columns=8), dpi=60)
 
 
 # ---- from cubes -------------------------------------------------------------------------------------------------

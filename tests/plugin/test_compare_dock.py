@@ -211,6 +211,13 @@ def test_regions_are_drawn_scored_and_tested(window, qtbot):
     assert {table.item(r, headings(table).index("n")).text() for r in range(table.rowCount())} == {
         "3"
     }
+    dock.form.params.set_field("within", "regions")
+    run(dock, qtbot)
+    assert dock.found.scores[0].n_pixels == sum(s.n_pixels for s in dock.found.spectra[::3])
+    dock.form.choose_regions(None)
+    run(dock, qtbot)
+    assert dock.found.scores[0].n_pixels == 63
+    dock.form.choose_regions(shapes)
     shapes.data = [shapes.data[0] + 100]
     run(dock, qtbot)
     assert "lies outside" in dock.failure

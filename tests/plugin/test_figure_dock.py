@@ -11,6 +11,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 import napari_deeper as nd
+from napari_deeper.engine.heatmap import spec_of
 from napari_deeper.plugin.canvas import follow
 from napari_deeper.plugin.figure_scene import ScreenParams, collect, to_figure
 from napari_deeper.plugin.layers import COMPONENT, ENDMEMBERS, SOURCE, add_cube
@@ -68,7 +69,7 @@ def test_cubes_are_shown_at_the_wavenumber_of_the_slider(viewer):
 
 def test_a_heatmap_takes_the_place_of_its_cube_and_hidden_layers_are_left_out(viewer):
     fast, slow = viewer.layers
-    Heatmaps(viewer).update([fast, slow], 1440, 1460)
+    Heatmaps(viewer).update([fast, slow], spec_of(nd.HeatmapParams(band="1440-1460")))
     slow.visible = False
     assert names(collect(viewer)) == [
         ("fast", "1449 cm⁻¹", False), ("fast", "1440–1460 cm⁻¹", True),
@@ -79,12 +80,11 @@ def test_a_heatmap_takes_the_place_of_its_cube_and_hidden_layers_are_left_out(vi
     assert panels[0].colormap == "inferno"
 
 
-def test_a_heatmap_that_tells_what_it_measures_is_named_so(viewer):
+def test_a_heatmap_is_named_by_what_it_measures(viewer):
     fast = viewer.layers["fast"]
-    Heatmaps(viewer).update([fast], 1440, 1460)
+    spec = spec_of(nd.HeatmapParams(band="1440-1460", measure="position"))
+    Heatmaps(viewer).update([fast], spec)
     layer = next(la for la in viewer.layers if la.metadata.get(HEATMAP) is fast)
-    told = {"measure": "position", "label": "peak position in 1440-1460 cm-1", "unit": "cm-1"}
-    layer.metadata["napari_deeper_shows"] = told
     panel = next(p.panel for p in collect(viewer).panels if p.name == layer.name)
     assert panel.column == "peak position in 1440–1460 cm⁻¹"
     assert panel.quantity == "Peak position (cm⁻¹)"

@@ -60,6 +60,8 @@ def test_the_patch_lies_about_the_middle_of_what_was_drawn_and_large_drawings_ar
     ground = Ground("map", (64, 64), (0.0, 0.0), (1.0, 1.0))
     assert snap(((19.5, 29.5), (20.5, 30.5)), [ground], 16, 1).corners == ((12, 22),)
     assert snap(((20, 30), (20, 30)), [ground], 16, 2).corners == ((12, 22),)  # a click
+    # the nearest place of the grid of 4 to the corner (11, 21) that the middle asks for
+    assert snap(((18.5, 28.5), (18.5, 28.5)), [ground], 16, 4).corners == ((12, 20),)
     assert len(snap(((0, 0), (23.4, 15)), [ground], 16, 2).corners) == 1
     assert len(snap(((0, 0), (24.1, 15)), [ground], 16, 2).corners) == 2
     found = snap(((-0.5, -0.5), (31.5, 47.5)), [ground], 16, 2).corners

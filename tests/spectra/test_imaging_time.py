@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import napari_deeper as nd
 from napari_deeper.engine.super_resolve import super_resolve
 from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.imaging_plan import describe_plan
 from napari_deeper.spectra.imaging_time import (
-    describe_plan,
     format_duration,
     format_speed_up,
     imaging_time_of,

@@ -11,13 +11,13 @@ import typer
 from napari_deeper.cli.console import one_line_errors
 from napari_deeper.cli.flags import Debug
 from napari_deeper.spectra.errors import ParameterError
-from napari_deeper.spectra.imaging_time import (
+from napari_deeper.spectra.imaging_plan import (
     ImagingPlan,
-    ImagingTime,
     PlanParams,
     describe_plan,
     plan_imaging,
 )
+from napari_deeper.spectra.imaging_time import ImagingTime
 
 Pixels = Annotated[
     str,

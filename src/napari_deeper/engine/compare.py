@@ -30,7 +30,7 @@ from napari_deeper.processing.bands import channels_in_band
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
-from napari_deeper.spectra.errors import CubeError
+from napari_deeper.spectra.errors import CubeError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.regions import Region
 
@@ -76,12 +76,13 @@ def compare(
     AxisError
         If they share no wavenumber.
     ParameterError
-        For a setting that does not fit.
+        For a setting that does not fit, as a control that is none of the candidates.
     """
     p = settings_of.make(CompareParams, params, settings)
     progress = progress or Progress()
     progress.update(0.0, "Comparing")
     check_names(list(candidates), target.name if target is not None else None)
+    _check_labels(candidates, regions, p.control)
     if target is None:
         return _describe(candidates, regions, progress)
     if p.within == "regions" and not regions:
@@ -139,6 +140,18 @@ def difference_map(
     if low is not None and high is not None:
         channels = channels_in_band(field.target.wavenumber, low, high)
     return make_difference(name, result, field, channels)
+
+
+def _check_labels(
+    candidates: Mapping[str, RamanCube], regions: Sequence[Region], control: str
+) -> None:
+    if control and control not in candidates:
+        known = ", ".join(candidates)
+        raise ParameterError(f"The control '{control}' is none of the candidates: {known}.")
+    names = [region.name for region in regions]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise CubeError(f"Two regions are called '{twice}'. Give each a name of its own.")
 
 
 def _describe(

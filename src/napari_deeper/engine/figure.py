@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
+from napari_deeper.engine.figure_heatmaps import measure_all
 from napari_deeper.engine.figure_parts import (
     COLORMAPS,
     CUBE_COLORS,
@@ -19,24 +20,15 @@ from napari_deeper.engine.figure_parts import (
     FigureStyle,
     MapPanel,
     Mark,
-    about,
     dwell_of,
-    shared_limits,
-    typeset,
 )
 from napari_deeper.engine.figure_sources import compose, judge
 from napari_deeper.engine.figure_spectra import SCALINGS, SpectrumRead, arrange_spectra
-from napari_deeper.engine.heatmap import (
-    Heatmap,
-    HeatmapParams,
-    heatmap,
-    intensity_unit,
-    parse_band,
-)
+from napari_deeper.engine.heatmap import HeatmapParams, intensity_unit, parse_band
 from napari_deeper.processing.band_maps import MEASURES
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import AxisError, CubeError
+from napari_deeper.spectra.errors import CubeError
 from napari_deeper.spectra.imaging_time import describe_times, imaging_time_of
 from napari_deeper.spectra.progress import Progress
 
@@ -189,7 +181,11 @@ def make_figure(
         p.reference_dwell,
     )
     progress.update(0.0, "Measuring the band")
-    heatmaps, said = _heatmaps(shown, p)
+    heatmaps: dict[str, MapPanel] = {}
+    said: list[str] = []
+    if p.band.strip():
+        wanted = HeatmapParams(band=p.band, measure=p.measure, baseline=p.baseline, over=p.over)
+        heatmaps, said = measure_all(shown, wanted, p.colormap)
     composites: dict[str, MapPanel] = {}
     endmembers = None
     if p.components:
@@ -264,77 +260,5 @@ def _read_spectra(
     return found
 
 
-# ---- heatmaps ---------------------------------------------------------------------------------------------------
-
-
 def _bands(p: FigureParams) -> tuple[tuple[float, float], ...]:
     return tuple(parse_band(band) for band in (p.band, p.over) if band.strip())
-
-
-def _heatmaps(
-    cubes: Mapping[str, RamanCube], p: FigureParams
-) -> tuple[dict[str, MapPanel], list[str]]:
-    if not p.band.strip():
-        return {}, []
-    made: dict[str, Heatmap] = {}
-    failures: list[str] = []
-    for name, cube in cubes.items():
-        try:
-            wanted = HeatmapParams(band=p.band, measure=p.measure, over=p.over, baseline=p.baseline)
-            made[name] = heatmap(cube, wanted)
-        except AxisError as error:
-            failures.append(f"{name}: {error}")
-    if not made:
-        raise AxisError(failures[0])
-    groups: dict[Any, list[str]] = {}
-    for name in made:
-        # positions, widths and ratios do not depend on how long a pixel was measured
-        same = made[name].unit in ("cm-1", "")
-        groups.setdefault(None if same else dwell_of(cubes[name]), []).append(name)
-    panels = {}
-    for dwell, names in groups.items():
-        limits = shared_limits([made[name].image for name in names])
-        for name in names:
-            panels[name] = map_of(made[name], cubes[name], name, limits, p.colormap, dwell)
-    return panels, failures
-
-
-_QUANTITIES = {
-    "mean": "Intensity",
-    "height": "Peak height",
-    "position": "Peak position",
-    "width": "Peak width, FWHM",
-}
-
-
-def name_heatmap(measure: str, label: str, unit: str) -> tuple[str, str]:
-    """Return what stands above a heatmap and beside its color bar, for its label and unit (none: a ratio)."""
-    column = typeset(label).removeprefix("mean ")
-    if not unit:
-        return column, "Ratio"
-    return column, f"{_QUANTITIES.get(measure, measure.capitalize())} ({typeset(unit)})"
-
-
-def map_of(
-    made: Heatmap,
-    cube: RamanCube,
-    title: str,
-    limits: tuple[float, float],
-    colormap: Any,
-    dwell: float | None,
-) -> MapPanel:
-    """Return the panel of a heatmap."""
-    column, quantity = name_heatmap(made.spec.measure, made.label, made.unit)
-    return MapPanel(
-        title,
-        made.image,
-        column,
-        made.spacing,
-        made.origin,
-        made.length_unit,
-        quantity,
-        limits,
-        colormap,
-        f"{dwell:g} s" if dwell else "",
-        about=about(cube) | {"shows": made.label, "notes": list(made.notes)},
-    )

@@ -120,7 +120,9 @@ def _draw_below(page: Page, panel: MapPanel, box: Box, style: FigureStyle) -> No
 
 def _scale_of(panel: MapPanel) -> tuple[float, str]:
     length = scale_bar_length(panel.size[1] * BAR_SHARE, whole=panel.unit != "um")
-    return length, f"{length:g} {'µm' if panel.unit == 'um' else 'px'}"
+    if panel.unit != "um":
+        return length, f"{length:g} px"
+    return length, f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
 
 
 def _colored(image: Any, panel: MapPanel) -> Any:

@@ -6,17 +6,27 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from napari_deeper.engine.figure_grid import (
+    GAP,
+    NARROWEST,
+    STRIP,
+    Grid,
+    rows_of,
+    scales_of,
+    widths_of,
+)
 from napari_deeper.engine.figure_parts import WIDTHS, Figure, FigureStyle, MapPanel
+from napari_deeper.spectra.errors import ParameterError
 
 SMALL, NORMAL, LARGE = 6.0, 7.0, 8.0  # pt; journals ask for 6 at least
-EDGE, GAP = 0.7, 1.6
+EDGE = 0.7
 ROW_LABEL, COLUMN_HEAD, LINE = 4.0, 4.0, 3.1
-STRIP, BAR_WIDTH = 14.0, 2.0
-LARGEST_MAP, LARGEST_HEIGHT = 52.0, 225.0
+BAR_WIDTH = 2.0
+LARGEST_MAP = 52.0
 SPECTRA_HEIGHT, SPECTRA_FOOT, SPECTRA_LEFT = 46.0, 8.5, 9.0
 BAR_HEIGHT, BARS_FOOT = 4.2, 9.0
 BLOCK_GAP = 3.0
-SMALLEST_MAP, NARROWEST = 18.0, 14.0
+SMALLEST_MAP = 18.0
 MOST_LETTERS = 250  # more fit into no line
 # A map smaller than this has its imaging time and scale bar in two lines below it.
 ROOM_IN_MAP = (13.5, 9.0)
@@ -74,69 +84,6 @@ class Layout:
     texts: tuple[Text, ...] = ()
 
 
-class Grid:
-    """Which map stands in which row and column, and whether heads and row labels name them."""
-
-    def __init__(self, maps: tuple[MapPanel, ...], n_columns: int, most: int) -> None:
-        titles = list(dict.fromkeys(m.title for m in maps))
-        columns = list(dict.fromkeys(m.column for m in maps))
-        places = {(m.title, m.column) for m in maps}
-        self.is_table = (
-            n_columns == 0
-            and 2 <= len(columns) <= most
-            and len(titles) > 1
-            and len(places) == len(maps)
-            # a table of holes would tell less than rows of maps
-            and len(maps) >= 0.75 * len(titles) * len(columns)
-        )
-        if self.is_table:
-            self.cells = [(titles.index(m.title), columns.index(m.column)) for m in maps]
-            self.heads, self.labels = columns, titles
-        else:
-            wanted = n_columns or math.ceil(len(maps) / math.ceil(len(maps) / most))
-            n = max(1, min(wanted, len(maps)))
-            self.cells = [divmod(i, n) for i in range(len(maps))]
-            self.heads, self.labels = [], []
-        self.n_rows = 1 + max(row for row, _ in self.cells)
-        self.n_columns = 1 + max(column for _, column in self.cells)
-
-    def color_bars(self, maps: tuple[MapPanel, ...]) -> list[tuple[int, int, int, int]]:
-        """Return ``(column, first row, last row, map)`` of the bars: one for each group that shares one.
-
-        Where maps of another group stand between those of a group, each run of maps has its own, so that
-        one need not look for it.
-        """
-        at = dict(zip(self.cells, maps, strict=True))
-        found = []
-        for group in dict.fromkeys(m.scale_group for m in maps if m.scale_group):
-            runs: list[tuple[int, int, int]] = []
-            for column in range(self.n_columns):
-                for row in range(self.n_rows):
-                    here = at.get((row, column))
-                    beside = at.get((row, column + 1))
-                    if here is None or here.scale_group != group:
-                        continue
-                    if beside is not None and beside.scale_group == group:
-                        continue
-                    if runs and runs[-1][0] == column and runs[-1][2] == row - 1:
-                        runs[-1] = (column, runs[-1][1], row)
-                    else:
-                        runs.append((column, row, row))
-            together = self._stand_together([m.scale_group == group for m in maps])
-            drawn = [max(runs, key=lambda run: (run[2] - run[1], run[0]))] if together else runs
-            found += [(c, first, last, self.cells.index((first, c))) for c, first, last in drawn]
-        return found
-
-    def _stand_together(self, members: list[bool]) -> bool:
-        """Tell whether no other map stands between these: in reading order, or down a column of a table."""
-        cells = sorted(
-            (cell[::-1] if self.is_table else cell, own)
-            for cell, own in zip(self.cells, members, strict=True)
-        )
-        own = [i for i, (_, mine) in enumerate(cells) if mine]
-        return own[-1] - own[0] + 1 == len(own)
-
-
 def lay_out(figure: Figure, style: FigureStyle, measure: Measure, notes: tuple[str, ...]) -> Layout:
     """Place the parts of a figure on a page of the journal's column width, as high as they need."""
     page = Layout(WIDTHS[style.width])
@@ -175,50 +122,62 @@ class _Writer:
     # ---- maps ---------------------------------------------------------------------------------------------------
 
     def add_maps(self, figure: Figure) -> None:
-        maps, width = figure.maps, self.page.width
-        for most in range(3 if self.style.width == "single" else 5, 0, -1):
-            grid = Grid(maps, self.style.n_columns, most)
-            bars = grid.color_bars(maps) if self.style.color_bars else []
-            with_strip = {column for column, *_ in bars}
-            left = EDGE + (ROW_LABEL if grid.is_table else 0.0)
-            room = width - left - EDGE - STRIP * len(with_strip) - GAP * (grid.n_columns - 1)
-            if self.style.n_columns or room / grid.n_columns >= SMALLEST_MAP:
-                break
-        side = min(room / grid.n_columns, LARGEST_MAP)
-        if figure.spectra is not None and self.style.width == "double":
-            # a tall block leaves room for the spectra at its side, as long as its maps stay legible
-            beside = (room - SPECTRA_BESIDE) / grid.n_columns
-            if beside >= SMALLEST_BESIDE and beside * grid.n_rows >= SPECTRA_HEIGHT - 8:
-                side = min(beside, LARGEST_MAP)
+        maps = figure.maps
+        grid, room = self._choose_grid(maps)
+        side = self._side(grid, room, with_spectra=figure.spectra is not None)
+        bars = grid.color_bars(maps) if self.style.color_bars else []
         head = LINE + 0.9 if not grid.is_table else (LINE if self.style.letters else GAP)
-        scales = _scales(maps, side, grid.n_rows, head)
+        scales = scales_of(maps, side, grid.n_rows, head)
         drawn = [(m.size[0] * scales[m.unit], m.size[1] * scales[m.unit]) for m in maps]
-        if grid.is_table:
-            self.y += COLUMN_HEAD if any(grid.heads) else 0.0
-        feet = [self._foot(h, w) for h, w in drawn]
-        tops, bottom = _rows(
-            grid, [h + foot for (h, _), foot in zip(drawn, feet, strict=True)], self.y, head
-        )
-        widths = _column_widths(grid, [w for _, w in drawn], side, with_strip)
+        self.y += COLUMN_HEAD if any(grid.heads) or grid.caption else 0.0
+        tops, bottom = rows_of(grid, [h + self._foot(h, w) for h, w in drawn], self.y, head)
+        widths = widths_of(grid, [w for _, w in drawn], side, {column for column, *_ in bars})
+        left = _left(grid)
         lefts = [left + sum(widths[:c]) for c in range(grid.n_columns)]
-        boxes = []
-        for (row, column), (h, w) in zip(grid.cells, drawn, strict=True):
-            boxes.append(Box(lefts[column], tops[row], w, h))
+        boxes = [
+            Box(lefts[column], tops[row], w, h)
+            for (row, column), (h, w) in zip(grid.cells, drawn, strict=True)
+        ]
         self.page.maps = tuple(boxes)
         self._name_maps(maps, grid, boxes, lefts)
+        if grid.caption:
+            self._add_caption(grid.caption, boxes)
         for column, first, last, index in bars:
-            run = [
-                b
-                for b, cell in zip(boxes, grid.cells, strict=True)
-                if _in(cell, column, first, last)
-            ]
+            run = [b for b, c in zip(boxes, grid.cells, strict=True) if _in(c, column, first, last)]
             top, right = run[0].y, max(lefts[column] + NARROWEST, *(b.right for b in run))
             height = max(min(run[-1].bottom - top, 60.0), 2 * LINE)
             self.page.color_bars += ((Box(right + 1.2, top, BAR_WIDTH, height), index),)
         self.y = bottom
         end = lefts[-1] + widths[-1]
-        self._beside = Box(end, EDGE, width - EDGE - end, bottom - EDGE)
+        self._beside = Box(end, EDGE, self.page.width - EDGE - end, bottom - EDGE)
         self._add_keys(maps, end)
+
+    def _choose_grid(self, maps: tuple[MapPanel, ...]) -> tuple[Grid, float]:
+        """Return a grid whose maps are legible, and the width that all maps of a row have together, mm."""
+        wanted = self.style.n_columns
+        for most in range(3 if self.style.width == "single" else 5, 0, -1):
+            grid = Grid(maps, wanted, most)
+            bars = grid.color_bars(maps) if self.style.color_bars else []
+            strips = STRIP * len({column for column, *_ in bars})
+            gaps = GAP * (grid.n_columns - 1)
+            room = self.page.width - _left(grid) - EDGE - strips - gaps
+            if wanted or room / grid.n_columns >= SMALLEST_MAP:
+                break
+        if room / grid.n_columns < NARROWEST:
+            raise ParameterError(
+                f"{grid.n_columns} columns of maps, with their color bars, have no room on "
+                f"{self.page.width:g} mm. Choose fewer columns, a wider figure, or no color bars."
+            )
+        return grid, room
+
+    def _side(self, grid: Grid, room: float, *, with_spectra: bool) -> float:
+        """Return how wide a map may be, mm."""
+        if with_spectra and self.style.width == "double":
+            # a tall block leaves room for the spectra at its side, as long as its maps stay legible
+            beside = (room - SPECTRA_BESIDE) / grid.n_columns
+            if beside >= SMALLEST_BESIDE and beside * grid.n_rows >= SPECTRA_HEIGHT - 8:
+                return min(beside, LARGEST_MAP)
+        return min(room / grid.n_columns, LARGEST_MAP)
 
     def _foot(self, height: float, width: float) -> float:
         """Return the room below a map of this size for what has no room in it."""
@@ -251,6 +210,14 @@ class _Writer:
                 )
                 room = max(box.w, NARROWEST) - used
                 self._say(Text(box.x + used, box.y - 0.9, self.fit(title, NORMAL, room)))
+
+    def _add_caption(self, caption: str, boxes: list[Box]) -> None:
+        """Say above the maps what all of them show, in the middle where it fits there."""
+        text = self.fit(caption[:1].upper() + caption[1:], NORMAL, self.page.width - 2 * EDGE)
+        half = self.measure(text, NORMAL) / 2
+        middle = (boxes[0].x + max(box.right for box in boxes)) / 2
+        middle = min(max(middle, EDGE + half), self.page.width - EDGE - half)
+        self._say(Text(middle, EDGE + 2.6, text, across="center"))
 
     def _add_keys(self, maps: tuple[MapPanel, ...], end: float) -> None:
         """Name the colors of composites, and the hatching, in lines below the maps."""
@@ -355,44 +322,14 @@ def wrap(text: str, size: float, room: float, measure: Measure) -> list[str]:
     return lines
 
 
+def _left(grid: Grid) -> float:
+    """Return where the maps begin, mm: at the right of the names of rows, if there are any."""
+    return EDGE + (ROW_LABEL if grid.is_table else 0.0)
+
+
 def _letter(i: int) -> str:
     return chr(ord("a") + i) if i < 26 else _letter(i // 26 - 1) + _letter(i % 26)
 
 
 def _in(cell: tuple[int, int], column: int, first: int, last: int) -> bool:
     return cell[1] == column and first <= cell[0] <= last
-
-
-def _scales(maps: tuple[MapPanel, ...], side: float, n_rows: int, head: float) -> dict[str, float]:
-    """Return mm on the page per unit of length: one for all maps in um, one for all in pixels."""
-    scales = {}
-    highest = (LARGEST_HEIGHT - 60.0) / n_rows - head
-    for unit in {m.unit for m in maps}:
-        h = max(m.size[0] for m in maps if m.unit == unit)
-        w = max(m.size[1] for m in maps if m.unit == unit)
-        scales[unit] = min(side / w, min(1.3 * side, max(highest, 15.0)) / h)
-    return scales
-
-
-def _rows(grid: Grid, heights: list[float], top: float, head: float) -> tuple[list[float], float]:
-    """Return the top of the images of each row, and the bottom of the last."""
-    tops, y = [], top
-    for row in range(grid.n_rows):
-        y += head
-        tops.append(y)
-        y += max(h for h, cell in zip(heights, grid.cells, strict=True) if cell[0] == row) + 0.6
-    return tops, y
-
-
-def _column_widths(
-    grid: Grid, widths: list[float], side: float, with_strip: set[int]
-) -> list[float]:
-    """Return the width of each column with what stands at its right."""
-    found = []
-    for column in range(grid.n_columns):
-        widest = max(w for w, cell in zip(widths, grid.cells, strict=True) if cell[1] == column)
-        widest = min(max(widest, NARROWEST), side)
-        strip = STRIP if column in with_strip else 0.0
-        gap = GAP if column < grid.n_columns - 1 else 0.0
-        found.append(widest + strip + gap)
-    return found

@@ -1,4 +1,4 @@
-"""What the canvas says of the cube on it: the true wavenumber of the slider, and a scale bar."""
+"""What the canvas says of the cube on it: the wavenumber of the slider or what its heatmap shows, and a scale bar."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_deeper.plugin.layers import (
+    SHOWS,
+    SOURCE,
     channel_at_slider,
     cube_layers,
     dwell_time,
@@ -97,9 +99,13 @@ class _Follower:
         viewer.canvas.grid.events.enabled.connect(self._refresh)
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
+        viewer.layers.events.renamed.connect(self._refresh)
         self._refresh()
 
     def _on_layers(self, event: Any = None) -> None:
+        layer = getattr(event, "value", None)
+        if layer is not None and SHOWS in layer.metadata:
+            layer.events.visible.connect(self._refresh)
         cubes = cube_layers(self._viewer.layers)
         if cubes and not self._seen_cube:
             axis = wavenumbers(cubes[-1])
@@ -116,10 +122,22 @@ class _Follower:
         overlays.scale_bar.visible = layer is not None
         if layer is None or viewer.dims.ndim < 3:
             return
-        channel = channel_at_slider(layer, viewer)
-        axis = wavenumbers(layer)
-        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        place, layer = self._describe(layer)
         time = describe_time(layer, cube_layers(viewer.layers))
         # side by side each cell has the name of its own
         lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time]
         overlays.text.text = "\n".join(line for line in lines if line)
+
+    def _describe(self, layer: Layer) -> tuple[str, Layer]:
+        """Return what the canvas shows, and of which cube: the topmost heatmap, else the channel of the slider."""
+        for above in reversed(self._viewer.layers):
+            if above is layer:
+                break
+            shows, source = above.metadata.get(SHOWS), above.metadata.get(SOURCE)
+            if shows and above.visible and source is not None:
+                unit = f" ({shows['unit']})" if shows["unit"] else ""
+                return f"{shows['label']}{unit}", source
+        channel = channel_at_slider(layer, self._viewer)
+        axis = wavenumbers(layer)
+        place = f"{axis[channel]:.1f} cm-1 (channel {channel + 1} of {axis.size})"
+        return place, layer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.figure import name_heatmap
+from napari_deeper.engine.figure_heatmaps import name_heatmap
 from napari_deeper.engine.figure_parts import COLORMAPS, MapPanel, typeset
 from napari_deeper.plugin.component_layers import CLASSES, DRAWN, RESIDUAL, SHOWS
 from napari_deeper.plugin.difference_maps import KEY as DIFFERENCE
@@ -23,14 +23,13 @@ from napari_deeper.plugin.layers import (
     is_cube,
     wavenumbers,
 )
+from napari_deeper.plugin.layers import SHOWS as HEATMAP_SHOWS
 from napari_deeper.plugin.trust_maps import KEY as TRUST
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-
-HEATMAP_SHOWS = "napari_deeper_shows"  # measure, label and unit of a heatmap, where it tells them
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +161,8 @@ def _length_unit(layer: Layer) -> str:
 
 def _colors_of(layer: Layer) -> Any:
     colormap = getattr(layer, "colormap", None)
-    name = str(getattr(colormap, "name", ""))
+    # "inferno, gray where missing" is inferno: what is missing is hatched in a figure
+    name = str(getattr(colormap, "name", "")).split(",")[0]
     if name in COLORMAPS or type(layer).__name__ != "Image" or colormap is None:
         return name if name in COLORMAPS else "viridis"
     return np.asarray(colormap.map(np.linspace(0, 1, 256)), dtype=np.float64)

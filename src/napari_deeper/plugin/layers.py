@@ -25,6 +25,8 @@ UNCERTAINTY, FLAGGED = "napari_deeper_uncertainty", "napari_deeper_flagged"
 # layer itself; and where components were unmixed, their `Endmembers`, and which of them the map shows.
 SOURCE = "napari_deeper_source"
 ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
+# In the metadata of a heatmap: what it shows, as a dict of measure, low, high, over, baseline, unit and label.
+SHOWS = "napari_deeper_shows"
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, DeeperError
 from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.regions import Region
 
 if TYPE_CHECKING:
     import napari
@@ -196,10 +198,13 @@ class CompareWidget(DockPage):
         layer = form.target()
         target = cube_from_layer(layer) if layer is not None else None
         cubes = {each.name: cube_from_layer(each) for each in form.candidates()}
-        regions, endmembers = (), None
+        regions: tuple[Region, ...] = ()
+        endmembers = None
         if form.region_layer() is not None:
             like = target or next(iter(cubes.values()))
-            regions = regions_from_layer(form.region_layer(), like.length_unit)  # type: ignore[assignment]
+            regions = regions_from_layer(form.region_layer(), like.length_unit)
+        else:  # the choice is switched off then
+            params = dataclasses.replace(params, within="field")
         if form.uses_shown_endmembers and target is not None:
             endmembers = shown_endmembers(self._viewer.layers)
             if endmembers is None:

@@ -16,13 +16,8 @@ from napari_deeper.plugin.widgets.form import ParamsForm, Remembered, restore
 from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.errors import DeeperError
-from napari_deeper.spectra.imaging_time import (
-    FROM_HOURS,
-    ImagingTime,
-    PlanParams,
-    format_speed_up,
-    plan_imaging,
-)
+from napari_deeper.spectra.imaging_plan import PlanParams, plan_imaging
+from napari_deeper.spectra.imaging_time import FROM_HOURS, ImagingTime, format_speed_up
 
 if TYPE_CHECKING:
     import napari

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 if TYPE_CHECKING:
     import napari
@@ -12,26 +13,40 @@ if TYPE_CHECKING:
 
 Place = tuple[float, float]
 NAME = "Spectra markers"
+AFTER_MS = 20  # one frame
 
 
 class Markers:
-    """An ordered list of places (y, x) in world units, drawn as a Points layer."""
+    """An ordered list of places (y, x) in world units, drawn as a Points layer.
+
+    A marker moves once the window has drawn what else changed: moving points takes napari longer than
+    the spectra take, and those are what the user waits for.
+    """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
         self.places: list[Place] = []
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._draw)
 
     def pin(self, place: Place, *, add: bool) -> None:
         """Move the last marker here, or add another."""
         if self.places and not add:
             self.places[-1] = place
-        else:
-            self.places.append(place)
+            self._timer.start(AFTER_MS)
+            return
+        self.places.append(place)
         self._draw()
+
+    def release(self) -> None:
+        """Draw nothing more; calling it again changes nothing."""
+        self._timer.stop()
 
     def clear(self) -> None:
         """Forget all places."""
         self.places.clear()
+        self._timer.stop()
         self._draw()
 
     def layer(self) -> Points | None:
@@ -50,6 +65,8 @@ class Markers:
             self._add(data, numbers)
             return
         same_count = len(layer.data) == len(data)
+        if same_count and np.array_equal(layer.data, data):
+            return
         layer.data = data
         if not same_count:  # the numbers take napari longer than the points themselves
             layer.text = _labels(numbers)

@@ -23,12 +23,12 @@ from napari_deeper.plugin.layers import (
     spectrum_at,
     wavenumbers,
 )
-from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, follow_band, show_trust
+from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, show_trust
 from napari_deeper.plugin.widgets.band_bar import BandBar
 from napari_deeper.plugin.widgets.curve_panel import CurvePanel, intensity_label, scaled
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
-from napari_deeper.plugin.widgets.heatmap import Heatmaps
+from napari_deeper.plugin.widgets.heatmap_control import HeatmapControl
 from napari_deeper.plugin.widgets.markers import Markers, Place
 from napari_deeper.plugin.widgets.pointer import Pointer
 from napari_deeper.plugin.widgets.spectrum_plot import COLORS, Curve, SpectrumPlot
@@ -53,7 +53,6 @@ class SpectraWidget(DockPage):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._heatmaps = Heatmaps(self._viewer)
         self._markers = Markers(self._viewer)
         self._pointer = Pointer(self._viewer, self._on_pin, self._on_browse)
         self._browsed: Place | None = None
@@ -65,18 +64,33 @@ class SpectraWidget(DockPage):
         self.band = BandBar()
         self.plot = SpectrumPlot()
         self.panel = CurvePanel()
+        self._heatmaps = HeatmapControl(self._viewer, self.band, self.plot, self.panel.status)
         self._remembered = Remembered("spectra")
-        self.panel.uncertainty.setChecked(bool(self._remembered.load().get("uncertainty", True)))
+        record = self._remembered.load()
+        self.panel.uncertainty.setChecked(bool(record.get("uncertainty", True)))
+        self.band.restore(record)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
-        layout.addWidget(self.band)
         # the settings stand beside the plot: on a small screen height is what is short
+        foot = QHBoxLayout()
+        foot.addWidget(self.panel.status, stretch=1)
+        foot.addWidget(self.plot.axes_note)
+        curves = QVBoxLayout()
+        curves.setSpacing(0)
+        curves.addWidget(self.plot, stretch=1)
+        curves.addLayout(foot)
+        below = QHBoxLayout()
+        below.addLayout(curves, stretch=1)
+        below.addWidget(self.panel)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.plot.legend)
+        right.addLayout(below, stretch=1)
         row = QHBoxLayout()
-        row.addWidget(self.plot, stretch=1)
-        row.addWidget(self.panel)
+        row.addWidget(self.band)
+        row.addLayout(right, stretch=1)
         layout.addLayout(row, stretch=1)
-        layout.addWidget(self.panel.status)
         self.setMinimumHeight(180)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._connect()
@@ -84,10 +98,8 @@ class SpectraWidget(DockPage):
         self.refresh()
 
     def _connect(self) -> None:
-        self.band.band_changed.connect(self.plot.set_band)
-        self.band.heatmap_changed.connect(self._update_heatmaps)
         self.band.trust.clicked.connect(self.show_trust)
-        self.plot.band_changed.connect(self._on_band)
+        self._heatmaps.measure_changed.connect(self._remember)
         self.panel.uncertainty.toggled.connect(self._remember)
         self.panel.changed.connect(self.refresh)
         self.panel.copy.clicked.connect(self.copy_spectra)
@@ -107,6 +119,8 @@ class SpectraWidget(DockPage):
         """Let go of the mouse and of the viewer's events."""
         super().release()
         self._redraw_timer.stop()
+        self._heatmaps.release()
+        self._markers.release()
         self._pointer.release()
 
     # ---- places -------------------------------------------------------------------------------------------------
@@ -251,12 +265,7 @@ class SpectraWidget(DockPage):
             return
         self.panel.status.say(f"Saved {written.name}.")
 
-    # ---- heatmaps -----------------------------------------------------------------------------------------------
-
-    def _on_band(self, low: float, high: float) -> None:
-        self.band.show_band(low, high)
-        self._update_heatmaps()
-        follow_band(self._viewer, low, high)
+    # ---- trust and layers ----------------------------------------------------------------------------------------
 
     def show_trust(self) -> None:
         """Show the uncertainty of the band and the flagged pixels of the current cube as layers over it."""
@@ -264,31 +273,18 @@ class SpectraWidget(DockPage):
         if layer is not None:
             self.panel.status.say(show_trust(self._viewer, layer, *self.plot.band()))
 
-    def _remember(self, shown: bool) -> None:
-        self._remembered.save(uncertainty=shown)
-
-    def _update_heatmaps(self, *_: object) -> None:
-        if not self.band.heatmap.isChecked():
-            self._heatmaps.remove()
-            return
-        current = current_cube(self._viewer)
-        shown = self._cubes() if self.band.every.isChecked() else [current] if current else []
-        self._heatmaps.remove(keep=shown)
-        problems = self._heatmaps.update(shown, *self.plot.band())
-        if problems:
-            self.panel.status.say(problems[0])
+    def _remember(self, *_: object) -> None:
+        self._remembered.save(
+            uncertainty=self.panel.uncertainty.isChecked(), **self.band.settings()
+        )
 
     def _on_removed(self, *_: object) -> None:
-        # a heatmap of a cube that is gone would show what nobody can check any more
-        self._heatmaps.remove(keep=self._cubes())
+        self._heatmaps.on_removed()
         drop_orphans(self._viewer)
-        if not self._cubes():
-            self.band.heatmap.setChecked(False)
         self.refresh()
 
     def _on_active(self, *_: object) -> None:
-        if self.band.heatmap.isChecked() and not self.band.every.isChecked():
-            self._update_heatmaps()
+        self._heatmaps.on_active()
         curves = self.curves()
         self._label(curves, self.panel.how(curves))
 

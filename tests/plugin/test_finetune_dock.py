@@ -470,7 +470,7 @@ def test_a_model_that_is_no_better_is_said_to_be_none(window, child, qtbot):
     assert "A note." in dock.result.message.text()
     table = dock.result.table
     assert [table.item(r, 0).text() for r in range(2)] == ["fine-tuned", "pretrained"]
-    assert table.item(0, 1).text() == "33 ★"
+    assert table.item(0, 1).text() == "33.00 ★"
     assert table.item(1, 4).text() == "2 of 2"
     dock.result.level.setCurrentText(EACH)
     assert table.rowCount() == 4

@@ -34,7 +34,6 @@ class TrainingPlot(QWidget):
             _plot(self, "Validation<br>PSNR (dB)"),
             _plot(self, "Training<br>loss"),
         )
-        self.loss.getPlotItem().setLogMode(y=True)
         self.loss.getPlotItem().setLabel("bottom", "Step")
         self.loss.getPlotItem().getAxis("bottom").setHeight(36)
         self.loss.setXLink(self.validation)
@@ -57,8 +56,7 @@ class TrainingPlot(QWidget):
         for run, course in view.courses.items():
             color = COLORS.get(run, "#CC79A7")
             self._draw(self.validation, ("psnr", run), course.psnr, color, symbol="o")
-            losses = [(step, max(loss, _TINY)) for step, loss in course.losses]
-            self._draw(self.loss, ("loss", run), losses, color)
+            self._draw(self.loss, ("loss", run), course.losses, color)
             entries.append(Entry(NAMES.get(run, run), color, Qt.PenStyle.SolidLine))
         for kind, run in list(self._lines):
             if run not in view.courses:
@@ -207,6 +205,7 @@ def _plot(parent: QWidget, y_label: str) -> pg.PlotWidget:
     item.ctrlMenu.setParent(parent)  # else it leaks as a top-level window
     item.ctrlMenu.hide()
     item.setLabel("left", y_label)
+    item.getAxis("left").enableAutoSIPrefix(False)  # it would be written into the label
     item.getAxis("left").setWidth(70)  # the two plots stand above each other
     item.showGrid(x=True, y=True, alpha=0.15)
     item.hideButtons()

@@ -81,7 +81,8 @@ def run_simulated(out: Path, args: argparse.Namespace) -> None:
     true = against_truth(result, path, truths, out)
     show("test patches, truth", true)
     record = {
-        "minutes": minutes, "cpu_minutes": cpu_minutes, "seed": args.seed, "exposure": args.exposure, "settings": settings,
+        "minutes": minutes, "cpu_minutes": cpu_minutes, "seed": args.seed,
+        "exposure": args.exposure, "settings": settings,
         "validation": [result.psnr_before, result.psnr_after],
         "measured": [dataclasses.asdict(s) for s in measured.scores],
         "truth": [dataclasses.asdict(s) for s in true.scores],

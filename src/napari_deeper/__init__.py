@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.figure import FigureParams, make_figure
     from napari_deeper.engine.figure_files import write_figure
     from napari_deeper.engine.figure_parts import Figure, FigureStyle
-    from napari_deeper.engine.finetune import FinetuneResult, estimate_job, finetune, run_job
+    from napari_deeper.engine.finetune import estimate_job, finetune, run_job
     from napari_deeper.engine.finetune_job import (
         FinetuneJob,
         PairFiles,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         read_job,
         write_job,
     )
+    from napari_deeper.engine.finetune_result import FinetuneResult
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
@@ -64,7 +65,7 @@ _HOME = {
     "FigureStyle": "engine.figure_parts",
     "FinetuneJob": "engine.finetune_job",
     "FinetuneParams": "training.finetune_config",
-    "FinetuneResult": "engine.finetune",
+    "FinetuneResult": "engine.finetune_result",
     "Heatmap": "engine.heatmap",
     "HeatmapParams": "engine.heatmap",
     "PairFiles": "engine.finetune_job",

@@ -14,7 +14,9 @@ import torch
 import napari_deeper as nd
 from napari_deeper.engine import finetune_judge
 from napari_deeper.engine.finetune_judge import Verdict, judge
-from napari_deeper.engine.finetune_material import Pair, TestItem, from_pairs, open_start
+from napari_deeper.engine.finetune_material import TestItem
+from napari_deeper.engine.finetune_pairs import Pair, from_pairs
+from napari_deeper.engine.finetune_start import open_start
 from napari_deeper.models import checkpoint, user_models
 from napari_deeper.simulate.instrument import Instrument, measure
 from napari_deeper.simulate.tissue import tissue

@@ -155,6 +155,22 @@ def test_names_and_colors_are_edited_in_place(found):
     assert texts(dock, NAME)[1] == "droplets"
 
 
+def test_the_canvas_names_the_map_in_sight(found):
+    viewer, _, source = found
+    text = viewer.canvas.overlays.text
+    assert text.text == f"components\n{source.name}"
+    composite, classes = (
+        next(la for la in viewer.layers if la.name.startswith(start))
+        for start in ("components", "classes")
+    )
+    composite.visible = False
+    assert text.text == f"classes\n{source.name}"
+    classes.visible = False
+    assert "cm-1 (channel" in text.text
+    composite.visible = True
+    assert text.text == f"components\n{source.name}"
+
+
 def test_an_unticked_component_is_left_black_in_the_composite(found):
     _, dock, source = found
     (picture,) = dock.layers.of(source, COMPOSITE)

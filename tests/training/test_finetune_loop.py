@@ -17,8 +17,9 @@ import torch
 from finetune_subjects import QUICK, network, patch, subject
 
 from napari_deeper.spectra.errors import CheckpointError, TrainingError
-from napari_deeper.training import finetune, state
-from napari_deeper.training.finetune import Course, read_best, tune
+from napari_deeper.training import finetune_machine, state
+from napari_deeper.training.finetune import tune
+from napari_deeper.training.finetune_course import Course, read_best
 from napari_deeper.training.finetune_data import PairSubject, PatchSubject, Score
 from napari_deeper.training.finetune_events import Control, Reporter, ask, job_status
 from napari_deeper.training.state import load_state
@@ -293,11 +294,11 @@ def test_a_paused_run_waits_and_changes_nothing(whole, tmp_path):
     [("first layers", {"upsampler", "tail", "spectrum", "weights"}), ("all but the last", {"spectrum", "weights"})],
 )  # fmt: skip
 def test_frozen_layers_keep_their_weights(tmp_path, freeze, moved):
-    from napari_deeper.engine.finetune_material import _freeze
+    from napari_deeper.engine.finetune_start import freeze as freeze_layers
 
     net = network(3)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    _freeze(net, freeze)
+    freeze_layers(net, freeze)
     after = run(tmp_path, net=net).net.state_dict()
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == moved
@@ -388,6 +389,6 @@ def test_a_score_is_the_mean_of_its_patches():
 
 
 def test_memory_errors_are_told_from_others():
-    assert finetune.is_out_of_memory(MemoryError())
-    assert finetune.is_out_of_memory(torch.cuda.OutOfMemoryError("x"))
-    assert not finetune.is_out_of_memory(RuntimeError("shapes"))
+    assert finetune_machine.is_out_of_memory(MemoryError())
+    assert finetune_machine.is_out_of_memory(torch.cuda.OutOfMemoryError("x"))
+    assert not finetune_machine.is_out_of_memory(RuntimeError("shapes"))

@@ -19,7 +19,7 @@ from napari_deeper.training.config import STOPPED_AT_ONCE
 from napari_deeper.training.finetune_config import FinetuneParams
 
 if TYPE_CHECKING:
-    from napari_deeper.engine.finetune import FinetuneResult
+    from napari_deeper.engine.finetune_result import FinetuneResult
 
 _Patches = Annotated[
     Path | None,

@@ -91,8 +91,8 @@ class Eigenmap:
     white: _Whitened
 
     def compose(self, fine: Intensity, scale: int, phase: int) -> Intensity:
-        """Return intensities (y, x, channel) of fine images (image, y, x)."""
-        row = upsample(self.white.row, scale, "bilinear", phase)
+        """Return intensities (y, x, channel) of fine images (image, y, x); at scale 1 of the own ones."""
+        row = self.white.row if scale == 1 else upsample(self.white.row, scale, "bilinear", phase)
         out: Intensity = np.moveaxis(fine, 0, 2) @ self.basis + self.mean
         out *= row * self.white.column
         return out
@@ -139,7 +139,8 @@ def super_resolve_map(
     out: Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1.
     """
     net = open_image_super_resolver(p.scale, p.device, p.model)
-    notes.extend(net.notes)
+    # Those of shipped weights concern nobody who uses them.
+    notes.extend(net.notes if p.model else ())
     progress.update(0.0, "Finding eigenimages")
     white = _whiten(intensity)
     parts = low_rank.components(white.spectra, 1.0)

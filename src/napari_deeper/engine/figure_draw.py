@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from napari_deeper.engine.figure_marks import draw_marks
 from napari_deeper.engine.figure_page import DPI, Page
 from napari_deeper.engine.figure_parts import Figure, FigureStyle, MapPanel
 from napari_deeper.engine.figure_ticks import scale_bar_length, ticks_of
+from napari_deeper.spectra.naming import without_common_start
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -41,6 +43,7 @@ def draw_figure(figure: Figure, style: FigureStyle | None = None, *, dpi: float 
         Of images and pixels.
     """
     style = style or FigureStyle()
+    figure = _shorten_names(figure)
     layout = lay_out(figure, style, _measure, notes_for(figure, style))
     page = Page(layout.width, layout.height, dpi)
     corners = [
@@ -59,6 +62,31 @@ def draw_figure(figure: Figure, style: FigureStyle | None = None, *, dpi: float 
     for text in layout.texts:
         _write(page, text)
     return page.figure
+
+
+def _shorten_names(figure: Figure) -> Figure:
+    """Leave out a long start that all names share, else what tells them apart is what is cut."""
+    curves = figure.spectra.curves if figure.spectra is not None else ()
+    bars = [bar for panel in figure.metrics for bar in panel.bars]
+    names = {*(m.title for m in figure.maps), *(c.name for c in curves), *(b.name for b in bars)}
+    ordered = sorted(names)
+    short = dict(zip(ordered, without_common_start(ordered), strict=True))
+    spectra = figure.spectra
+    if spectra is not None:
+        named = tuple(dataclasses.replace(c, name=short[c.name]) for c in curves)
+        spectra = dataclasses.replace(spectra, curves=named)
+    return dataclasses.replace(
+        figure,
+        maps=tuple(dataclasses.replace(m, title=short[m.title]) for m in figure.maps),
+        spectra=spectra,
+        metrics=tuple(
+            dataclasses.replace(
+                panel,
+                bars=tuple(dataclasses.replace(b, name=short[b.name]) for b in panel.bars),
+            )
+            for panel in figure.metrics
+        ),
+    )
 
 
 def notes_for(figure: Figure, style: FigureStyle) -> tuple[str, ...]:

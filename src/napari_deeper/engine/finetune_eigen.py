@@ -76,9 +76,13 @@ class EigenSubject:
         return loss
 
     def score(self, net: nn.Module) -> Score:
-        """Judge a network in evaluation mode on the validation patches, put together from its images."""
+        """Judge a network in evaluation mode on the validation patches, put together from its images.
+
+        The targets are put together from the patches' own images: what is left out is mostly noise,
+        which would drown small differences.
+        """
         found = [self._restored(net, i) for i in range(len(self.validation))]
-        return mean_score(list(zip(found, self.validation, strict=True)))
+        return mean_score(list(zip(found, self._targets, strict=True)))
 
     def preview(self, net: nn.Module) -> Mapping[str, Array]:
         """Return images (y, x) of the first validation patch in the channel that varies most."""
@@ -95,6 +99,11 @@ class EigenSubject:
     @cached_property
     def _maps(self) -> tuple[Eigenmap, ...]:
         return tuple(decompose(self._sampled(patch)) for patch in self.validation)
+
+    @cached_property
+    def _targets(self) -> tuple[Array, ...]:
+        whole = [decompose(patch) for patch in self.validation]
+        return tuple(each.compose(each.images, 1, 0) for each in whole)
 
     def _sampled(self, patch: Array) -> Array:
         return np.ascontiguousarray(patch[self.phase :: self.scale, self.phase :: self.scale])

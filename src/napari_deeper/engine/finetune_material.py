@@ -2,57 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from napari_deeper.engine.coverage import cover
 from napari_deeper.engine.device import DeviceChoice
 from napari_deeper.engine.fine_images import MIN_SIDE
 from napari_deeper.engine.finetune_eigen import EigenSubject, images_of
 from napari_deeper.engine.network import Network
-from napari_deeper.models.checkpoint import Checkpoint, load, shipped
-from napari_deeper.models.compact import CompactHyRISR
-from napari_deeper.models.eigen_super_resolve import EigenimageSuperResolver
-from napari_deeper.models.hyrisr import HyRISR
-from napari_deeper.models.resunet import ResUNet
+from napari_deeper.models.checkpoint import Checkpoint
 from napari_deeper.processing import resample
-from napari_deeper.processing.registration import find_shift
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import RamanCube, require_signal
-from napari_deeper.spectra.errors import CheckpointError, CubeError, ParameterError, PatchError
+from napari_deeper.spectra.errors import CubeError, PatchError
 from napari_deeper.spectra.patches import Patch, PatchSet
-from napari_deeper.training import denoise, eigen_super_resolve, published, super_resolve
 from napari_deeper.training.finetune_config import FinetuneParams
-from napari_deeper.training.finetune_data import PairSubject, PatchSubject, Subject
+from napari_deeper.training.finetune_data import PatchSubject, Subject
 
 Array = NDArray[np.float32]
-
-_KINDS = {"eigenimages": "eigenimage", "hyrisr": "hyrisr", "resunet": "resunet"}
-# Of a pair without a role: rows or columns for training, validation and test.
-_SHARES = (0.7, 0.15, 0.15)
-_N_TEST_BLOCKS = 8
-_MIN_LIKENESS = 0.2
-# What `first layers` and `all but the last` freeze: tensors whose names begin so.
-_FIRST = {
-    CompactHyRISR: ("head.", "body."),
-    HyRISR: ("head1.", "head2.", "body."),
-    EigenimageSuperResolver: ("head.", "body.0.", "body.1.", "body.2."),
-    ResUNet: ("conv1.", "conv2.", "conv3."),
-}
-_LAST = {
-    CompactHyRISR: ("spectrum.", "weights."),
-    HyRISR: ("tail.",),
-    EigenimageSuperResolver: ("tail.",),
-    ResUNet: ("conv6.", "linear7."),
-}
 
 
 @dataclass(frozen=True)
@@ -78,22 +49,6 @@ class TestItem:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two cubes of one field and axis, of low and of high signal-to-noise ratio.
-
-    Parameters
-    ----------
-    role
-        ``"train"``, ``"validation"``, ``"test"``, or empty: the field is split along its longer side.
-    """
-
-    low: RamanCube
-    high: RamanCube
-    role: str = ""
-    name: str = "pair"
-
-
-@dataclass(frozen=True)
 class Material:
     """The subject to learn, what it starts from, and what it is judged on.
 
@@ -115,62 +70,6 @@ class Material:
     def phase(self) -> int:
         """Sample phase that is judged at."""
         return _phase(self.start)
-
-
-def open_start(params: FinetuneParams) -> Checkpoint:
-    """Return the network to begin with, ready to be trained.
-
-    Raises
-    ------
-    CheckpointError
-        If the weights are missing, damaged or of another kind.
-    """
-    kind = _KINDS[params.architecture]
-    scale = params.scale if params.what == "super-resolve" else None
-    own = params.start if not params.from_scratch else ""
-    found = load(own or shipped(kind, scale), scale)
-    if found.kind != kind or (scale is None and found.scale):
-        raise CheckpointError(
-            f"{found.path.name} holds a {found.kind} network for another task; to {params.what} with "
-            f"'{params.architecture}' a {kind} is tuned."
-        )
-    if params.from_scratch:
-        found = dataclasses.replace(
-            found, model=untrained(found.model, params.seed), name="an untrained network"
-        )
-    found.model.requires_grad_(True)
-    _freeze(found.model, params.freeze)
-    return found
-
-
-def untrained(net: nn.Module, seed: int) -> nn.Module:
-    """Return a network like another one, with first weights that the seed gives."""
-    if isinstance(net, EigenimageSuperResolver):
-        return eigen_super_resolve.new_network(seed, net.config)
-    if isinstance(net, CompactHyRISR):
-        return super_resolve.new_network(seed, net.config)
-    if isinstance(net, HyRISR):
-        return published.new_hyrisr(seed, net.config)
-    if isinstance(net, ResUNet):
-        return denoise.new_network(seed, net.config)
-    raise CheckpointError(f"A {type(net).__name__} cannot be fine-tuned.")
-
-
-def sha256_of(start: Checkpoint) -> str:
-    """Return the sha256 of the weights, of the file where the card has none."""
-    stated = start.card.get("sha256")
-    return str(stated or hashlib.sha256(Path(start.path).read_bytes()).hexdigest())
-
-
-def _freeze(net: nn.Module, what: str) -> None:
-    if what == "nothing":
-        return
-    first, last = _FIRST[type(net)], _LAST[type(net)]
-    for name, parameter in net.named_parameters():
-        frozen = name.startswith(first) if what == "first layers" else not name.startswith(last)
-        parameter.requires_grad_(not frozen)
-    if not any(p.requires_grad for p in net.parameters()):
-        raise ParameterError(f"Nothing of this network is left to train with freeze '{what}'.")
 
 
 def from_patches(
@@ -211,11 +110,9 @@ def _patch_subject(
     side: int,
 ) -> PatchSubject:
     learned = {p.cube for role in ("train", "validation") for p in patches.of_role(role)}
-    movers = {name: _mover(cubes[name], start) for name in sorted(learned)}
+    movers = {name: mover_of(cubes[name], start) for name in sorted(learned)}
     train, validation = (
-        tuple(
-            _moved(_piece(cubes, patch), movers[patch.cube][0]) for patch in patches.of_role(role)
-        )
+        tuple(moved(_piece(cubes, patch), movers[patch.cube][0]) for patch in patches.of_role(role))
         for role in ("train", "validation")
     )
     seen = np.logical_and.reduce([covered for _, covered in movers.values()])
@@ -272,104 +169,7 @@ def _about(patches: PatchSet) -> dict[str, Any]:
     return {"patches": record, "counts": dict(patches.counts())}
 
 
-def from_pairs(pairs: Sequence[Pair], params: FinetuneParams, start: Checkpoint) -> Material:
-    """Take spectra out of pairs of cubes, and bring them to the axis of the network.
-
-    Raises
-    ------
-    CubeError
-        If the cubes of a pair differ in field or axis, or are shifted against each other.
-    """
-    if not pairs:
-        raise ParameterError("To tune a denoiser give pairs of cubes of one field: low and high.")
-    blocks: dict[str, list[tuple[Array, Array]]] = {"train": [], "validation": []}
-    test: list[TestItem] = []
-    about = []
-    for pair in pairs:
-        _check_pair(pair)
-        move = _mover(pair.low, start)[0]
-        for role, window in _windows(pair):
-            if role == "test":
-                test += _test_blocks(pair, window)
-                continue
-            low, high = (
-                _moved(cube.intensity[window], move).reshape(-1, start.wavenumber.size)
-                for cube in (pair.low, pair.high)
-            )
-            varies = (np.ptp(low, axis=1) > 0) & (np.ptp(high, axis=1) > 0)
-            blocks[role].append((low[varies], high[varies]))
-        about.append(
-            {"name": pair.name, "shape": list(pair.low.shape), "role": pair.role or "split"}
-        )
-    for role, found in blocks.items():
-        if not sum(len(low) for low, _ in found):
-            raise ParameterError(f"There is no {role} pair: give that role to one of the pairs.")
-    subject = PairSubject(
-        tuple(blocks["train"]),
-        tuple(blocks["validation"]),
-        start.normalization,
-        params.augmentation,
-    )
-    return Material(start, subject, tuple(test), {"pairs": about}, ())
-
-
-def _check_pair(pair: Pair) -> None:
-    low, high = pair.low, pair.high
-    for cube in (low, high):
-        require_signal(cube)
-    if low.shape != high.shape or not resample.same_axis(low.wavenumber, high.wavenumber):
-        raise CubeError(
-            f"The cubes of '{pair.name}' differ in size or axis: {low.shape} and {high.shape}. A pair is "
-            "one field, measured twice with the same settings but the exposure."
-        )
-    shift = find_shift(*(cube.intensity.mean(axis=2) for cube in (low, high)))
-    if shift.pixels != (0, 0) and shift.correlation > shift.as_it_is + 0.02:
-        raise CubeError(
-            f"The cubes of '{pair.name}' are shifted against each other by {shift.pixels[0]} and "
-            f"{shift.pixels[1]} pixels along y and x: a network would learn to blur. Register them first."
-        )
-    if shift.as_it_is < _MIN_LIKENESS:
-        raise CubeError(
-            f"The images of the cubes of '{pair.name}' have next to nothing in common (correlation "
-            f"{shift.as_it_is:.2f}): they are not of one field, or the noisier one shows nothing."
-        )
-
-
-def _windows(pair: Pair) -> list[tuple[str, tuple[slice, slice]]]:
-    """Return the parts of a field by role."""
-    whole = slice(None)
-    if pair.role:
-        return [(pair.role, (whole, whole))]
-    n_y, n_x, _ = pair.low.shape
-    n = max(n_y, n_x)
-    ends = np.round(np.cumsum(_SHARES) * n).astype(int)
-    parts = [slice(int(a), int(b)) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-    along_y = n_y >= n_x
-    roles = ("train", "validation", "test")
-    return [
-        (role, (part, whole) if along_y else (whole, part))
-        for role, part in zip(roles, parts, strict=True)
-    ]
-
-
-def _test_blocks(pair: Pair, window: tuple[slice, slice]) -> list[TestItem]:
-    """Cut a part of a field into blocks along its longer side."""
-    low, high = (np.ascontiguousarray(c.intensity[window]) for c in (pair.low, pair.high))
-    axis = int(np.argmax(low.shape[:2]))
-    n = min(_N_TEST_BLOCKS, low.shape[axis])
-    parts = zip(np.array_split(low, n, axis), np.array_split(high, n, axis), strict=True)
-    return [
-        TestItem(
-            f"{pair.name} {i}",
-            "",
-            RamanCube(np.ascontiguousarray(a), pair.low.wavenumber, metadata={"name": pair.name}),
-            np.ascontiguousarray(b),
-        )
-        for i, (a, b) in enumerate(parts, 1)
-    ]
-
-
-def _mover(cube: RamanCube, start: Checkpoint) -> tuple[Any, NDArray[np.bool_]]:
+def mover_of(cube: RamanCube, start: Checkpoint) -> tuple[Any, NDArray[np.bool_]]:
     """Return what takes spectra to the network's axis, and which of its channels the cube covers."""
     axis: Axis = cube.wavenumber
     coverage = cover(axis, start.wavenumber, start.name)
@@ -377,7 +177,8 @@ def _mover(cube: RamanCube, start: Checkpoint) -> tuple[Any, NDArray[np.bool_]]:
     return network.to_model_axis(), resample.covered(axis, start.wavenumber)
 
 
-def _moved(piece: Array, move: Any) -> Array:
+def moved(piece: Array, move: Any) -> Array:
+    """Return a piece (y, x, channel) on the axis that `mover_of` brings spectra to."""
     out: Array = move(np.ascontiguousarray(piece).reshape(-1, piece.shape[2]))
     return out.reshape(*piece.shape[:2], -1)
 

@@ -12,12 +12,13 @@ from torch import nn
 
 from napari_deeper.engine.finetune_job import FinetuneJob
 from napari_deeper.engine.finetune_judge import MEASURES, TUNED, Verdict
-from napari_deeper.engine.finetune_material import Material, sha256_of
+from napari_deeper.engine.finetune_material import Material
+from napari_deeper.engine.finetune_start import sha256_of
 from napari_deeper.models import checkpoint
 from napari_deeper.spectra.errors import FileError
 from napari_deeper.training.cards import finite, versions
-from napari_deeper.training.finetune import Tuned
 from napari_deeper.training.finetune_config import matters
+from napari_deeper.training.finetune_course import Tuned
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_deeper.plugin.layers import (
+    ENDMEMBERS,
     SHOWS,
     SOURCE,
     channel_at_slider,
@@ -97,10 +98,17 @@ class _Follower:
         viewer.dims.events.current_step.connect(self._refresh)
         viewer.layers.selection.events.active.connect(self._refresh)
         viewer.canvas.grid.events.enabled.connect(self._refresh)
-        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_layers)
         viewer.layers.events.renamed.connect(self._refresh)
+        viewer.layers.events.reordered.connect(self._refresh)
+        for layer in viewer.layers:
+            layer.events.visible.connect(self._refresh)
         self._refresh()
+
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.visible.connect(self._refresh)
+        self._on_layers(event)
 
     def _on_layers(self, event: Any = None) -> None:
         layer = getattr(event, "value", None)
@@ -129,12 +137,16 @@ class _Follower:
         overlays.text.text = "\n".join(line for line in lines if line)
 
     def _describe(self, layer: Layer) -> tuple[str, Layer]:
-        """Return what the canvas shows, and of which cube: the topmost heatmap, else the channel of the slider."""
+        """Return what the canvas shows, and of which cube: the topmost map, else the channel of the slider."""
         for above in reversed(self._viewer.layers):
             if above is layer:
                 break
             shows, source = above.metadata.get(SHOWS), above.metadata.get(SOURCE)
-            if shows and above.visible and source is not None:
+            if not above.visible or source is None:
+                continue
+            if ENDMEMBERS in above.metadata:
+                return above.name.removesuffix(f", {source.name}"), source
+            if shows:
                 unit = f" ({shows['unit']})" if shows["unit"] else ""
                 return f"{shows['label']}{unit}", source
         channel = channel_at_slider(layer, self._viewer)

@@ -9,25 +9,23 @@ killed, diverges or runs out of a GPU's memory goes on from its state.
 from __future__ import annotations
 
 import copy
-import csv
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as save_bytes
-from torch import Tensor, nn
+from torch import nn
 
 from napari_deeper.spectra.errors import TrainingError
 from napari_deeper.training.datasets import Order
 from napari_deeper.training.finetune_config import FinetuneParams
+from napari_deeper.training.finetune_course import Course, Tuned, Validations, read_best
 from napari_deeper.training.finetune_data import Score, Subject
 from napari_deeper.training.finetune_events import Control, Reporter
+from napari_deeper.training.finetune_machine import agree, count_ranks, is_out_of_memory
 from napari_deeper.training.finetune_preview import Previewer
 from napari_deeper.training.loop import (
     Diverged,
@@ -44,78 +42,14 @@ from napari_deeper.training.state import last_good, load_state, save_state
 N_VALIDATIONS = 50
 _LOWER, _MOST_LOWERED = 0.3, 3
 _ACCELERATORS = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "mps": "mps"}
-_COLUMNS = ("step", "psnr", "ssim")
 _WAIT = 0.2  # seconds between two looks while paused
-
-
-@dataclass(frozen=True)
-class Course:
-    """Where a run leaves its traces, and what makes it that run.
-
-    Parameters
-    ----------
-    folder
-        Gets ``state.pt``, ``best.safetensors``, ``losses.csv``, ``validation.csv``, ``preview.npz``.
-    name
-        Of the run in reports: ``"tune"`` or ``"scratch"``.
-    identity
-        Tells it from other runs, whose state is refused.
-    """
-
-    folder: Path
-    name: str
-    identity: str
-
-    @property
-    def state(self) -> Path:
-        """The state to go on from."""
-        return self.folder / "state.pt"
-
-    @property
-    def best(self) -> Path:
-        """The best weights so far."""
-        return self.folder / "best.safetensors"
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What became of a run.
-
-    Parameters
-    ----------
-    net
-        With its best weights, in evaluation mode on the CPU.
-    before, best
-        Scores of the network that was started from, and of the best.
-    best_step
-        After how many steps.
-    fitted
-        How the run went.
-    reason
-        Why it ended before its last step: ``"patience"``, ``"stop"``, ``"cancel"``, ``"interrupt"``, or
-        nothing.
-    n_in_batch, rate
-        As they were at the end.
-    notes
-        What the user should know.
-    """
-
-    net: nn.Module
-    before: Score
-    best: Score
-    best_step: int
-    fitted: Fitted
-    reason: str
-    n_in_batch: int
-    rate: float
-    notes: tuple[str, ...]
 
 
 def plan_schedule(
     subject: Subject, params: FinetuneParams, n_in_batch: int, rate: float
 ) -> Schedule:
     """Return how long and how fast a subject is learned."""
-    n_ranks = _n_ranks(params)
+    n_ranks = count_ranks(params)
     per_epoch = Order(subject.n_items, n_in_batch).n_batches(n_ranks)
     return Schedule(
         n_steps=params.n_epochs * per_epoch,
@@ -169,7 +103,7 @@ class _Tuning:
         self.first = copy.deepcopy(net.state_dict())
         self.notes: list[str] = []
         self.n_lowered = 0
-        self.rows: list[tuple[int, Score]] = []
+        self.validations = Validations(course)
         self.done, self.began, self.began_at = 0, 0.0, 0
         self.before = Score(math.nan, math.nan)
         self.previewer = Previewer(
@@ -184,7 +118,7 @@ class _Tuning:
                    resumed=self.done > 0, psnr_before=self.before.psnr,
                    ssim_before=_or_none(self.before.ssim))  # fmt: skip
         fitted, reason = self._until_it_ends()
-        if fitted.is_first and self.done and (not self.rows or self.rows[-1][0] != self.done):
+        if fitted.is_first and self.validations.last_step != self.done:
             self._validate(self.net)
         step, best = self._load_best()
         return Tuned(
@@ -207,11 +141,7 @@ class _Tuning:
         self.n = int(state.run.get("batch", self.n))
         self.rate = float(state.run.get("rate", self.rate))
         self.done = state.step
-        self.rows = [row for row in _read_rows(self._table) if row[0] <= state.step]
-
-    @property
-    def _table(self) -> Path:
-        return self.course.folder / "validation.csv"
+        self.validations.take_up(state.step)
 
     def _until_it_ends(self) -> tuple[Fitted, str]:
         while True:
@@ -219,11 +149,11 @@ class _Tuning:
             try:
                 fitted = self._fit()
             except Diverged as error:
-                if _n_ranks(self.params) > 1:
+                if count_ranks(self.params) > 1:
                     raise
                 trouble = str(error)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or _n_ranks(self.params) > 1:
+                if not is_out_of_memory(error) or count_ranks(self.params) > 1:
                     raise
                 trouble = "memory"
             # Outside the except clauses: until they end, the error keeps the step's arrays alive.
@@ -232,7 +162,7 @@ class _Tuning:
             elif trouble:
                 self._lower(trouble)
             else:
-                reason = _agree(fitted.stopped)
+                reason = agree(fitted.stopped)
                 if fitted.n_done >= self.schedule.n_steps:
                     reason = ""
                 if reason != "pause":
@@ -291,22 +221,13 @@ class _Tuning:
             return word
         if self.is_cancelled():
             return "cancel"
-        n_since = len(self.rows) - self._best_row() if self.rows else 0
-        return "patience" if 0 < self.params.patience <= n_since else ""
-
-    def _best_row(self) -> int:
-        """Return which validation was the best, from 1."""
-        return 1 + max(range(len(self.rows)), key=lambda i: self.rows[i][1].psnr)
+        return "patience" if 0 < self.params.patience <= self.validations.n_since_best else ""
 
     def _validate(self, net: nn.Module) -> float:
         """Score the network, and keep it if it is the best so far; return an error for the logs."""
         net = self._blended(net)
         score = self.subject.score(net)
-        self.rows.append((self.done, score))
-        is_best = math.isfinite(score.psnr) and self._best_row() == len(self.rows)
-        if is_best:
-            self._keep_best(net, score)
-        self._write_rows()
+        is_best = self.validations.add(self.done, score, net)
         self._tell("validated", step=self.done, psnr=_or_none(score.psnr), ssim=_or_none(score.ssim),
                    best=is_best, psnr_before=self.before.psnr)  # fmt: skip
         self.previewer.show(net, self.done)
@@ -323,29 +244,6 @@ class _Tuning:
             if tensor.is_floating_point():
                 tensor.lerp_(self.first[name].to(device), 1 - share)
         return mixed
-
-    def _keep_best(self, net: nn.Module, score: Score) -> None:
-        tensors = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-        about = {"step": str(self.done), "psnr": repr(score.psnr), "ssim": repr(score.ssim)}
-        self._write(self.course.best, save_bytes(tensors, about))
-
-    def _write_rows(self) -> None:
-        lines = [",".join(_COLUMNS)]
-        lines += [f"{step},{score.psnr!r},{score.ssim!r}" for step, score in self.rows]
-        self._write(self._table, ("\n".join(lines) + "\n").encode())
-
-    def _write(self, path: Path, content: bytes) -> None:
-        partial = path.with_name(path.name + ".part")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        except OSError as error:
-            raise TrainingError(
-                f"{path} cannot be written: {error.strerror or error}. {last_good(self.course.state)} "
-                "Make room, and run the same job to go on."
-            ) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _load_best(self) -> tuple[int, Score]:
         """Put the best weights into the network; return after which step they were, and their score."""
@@ -395,7 +293,7 @@ class _Tuning:
             self.done = new_step(state.step)
             run = {**state.run, "batch": self.n, "rate": self.rate}
             save_state(self.course.state, replace(state, step=self.done, run=run))
-        self.rows = [row for row in self.rows if row[0] <= self.done]
+        self.validations.drop_after(self.done)
 
     def _wait_for_word(self) -> None:
         self._tell("paused", state="paused", step=self.done)
@@ -409,56 +307,6 @@ class _Tuning:
 
     def _tell(self, event: str, *, state: str = "", **fields: Any) -> None:
         self.reporter.tell(event, state=state, run=self.course.name, **fields)
-
-
-def read_best(path: Path) -> tuple[dict[str, Tensor], int, Score] | None:
-    """Return the best weights of a run, after which step they were, and their score; None without."""
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, "pt") as opened:
-            about: Mapping[str, str] = opened.metadata()
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        return tensors, int(about["step"]), Score(float(about["psnr"]), float(about["ssim"]))
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
-        return None
-
-
-def _read_rows(path: Path) -> list[tuple[int, Score]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            return [
-                (int(row["step"]), Score(float(row["psnr"]), float(row["ssim"])))
-                for row in csv.DictReader(stream)
-            ]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-_PHRASES = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error means that memory, of the device or the computer, ran out."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
-
-
-def _n_ranks(params: FinetuneParams) -> int:
-    """Return how many processes train together."""
-    everywhere = torch.cuda.device_count() if params.device in ("auto", "cuda") else 1
-    return (params.devices or max(everywhere, 1)) * params.nodes
-
-
-def _agree(reason: str) -> str:
-    """Return the reason of the first process, in all of them."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return reason
-    told = [reason]
-    torch.distributed.broadcast_object_list(told, src=0)
-    return str(told[0])
 
 
 def _or_none(value: float) -> float | None:

@@ -17,7 +17,7 @@ NETWORKS = ("eigenimages", "hyrisr")
 # Measured on simulated tissue; see docs/fine-tuning.md.
 _RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3}
-_EPOCHS = {"eigenimages": 200, "hyrisr": 200, "resunet": 20}
+_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20}
 _BLENDS = {"eigenimages": 0.7, "hyrisr": 1.0, "resunet": 1.0}
 _BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128}
 # What changes the time that a run takes, or how it is kept, and not what comes out.
@@ -64,7 +64,7 @@ class FinetuneParams:
         int,
         {
             "label": "Epochs",
-            "tooltip": "How often each patch, image of one, or spectrum is seen; 0: 200 as published, 20 to denoise",
+            "tooltip": "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 as published, 20 to denoise",
             "min": 0,
             "max": 10**6,
         },
@@ -134,7 +134,7 @@ class FinetuneParams:
             "min": 0,
             "max": 10**6,
         },
-    ] = 15
+    ] = 20
     scratch: Annotated[
         bool,
         {

@@ -20,6 +20,7 @@ from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.plugin.layers import cube_layers, dwell_time, shown_endmembers
 from napari_deeper.plugin.regions import region_layers
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
+from napari_deeper.spectra.naming import without_common_start
 from napari_deeper.spectra.params import to_json
 
 NO_TARGET, NO_REGIONS = "none: describe the layers", "none"
@@ -88,9 +89,10 @@ class CompareForm(QWidget):
         self.list.blockSignals(True)
         current = self.list.currentRow()
         self.list.clear()
-        for layer in cubes:
-            if layer is not self.target():
-                self._add_item(layer)
+        others = [layer for layer in cubes if layer is not self.target()]
+        names = without_common_start([layer.name for layer in others])
+        for layer, name in zip(others, names, strict=True):
+            self._add_item(layer, name)
         self.list.setCurrentRow(min(current, self.list.count() - 1))
         self.list.blockSignals(False)
         shown = shown_endmembers(self._viewer.layers)
@@ -103,8 +105,8 @@ class CompareForm(QWidget):
         ):
             field.setEnabled(usable)
 
-    def _add_item(self, layer: Any) -> None:
-        item = QListWidgetItem(layer.name)
+    def _add_item(self, layer: Any, name: str) -> None:
+        item = QListWidgetItem(name)
         item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
         kept = layer not in self._left_out
         item.setCheckState(Qt.CheckState.Checked if kept else Qt.CheckState.Unchecked)

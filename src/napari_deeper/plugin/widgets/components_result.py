@@ -25,8 +25,7 @@ class ComponentsResult(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.table = EndmemberTable()
-        self.plot = SpectrumPlot()
-        self.plot.hide_band()
+        self.plot = SpectrumPlot(band=False)
         self.plot.legend.hide()  # the table is the legend
         self.plot.set_hint(HINT)
         self.plot.set_y_label("Normalized")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from qtpy.QtCore import QEvent, QPoint, QRect, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QToolTip, QWidget
 
+from napari_deeper.spectra.naming import without_common_start
+
 MOST_ROWS = 2
 ENTRY_WIDTH = 190  # below this a name says too little
 SAMPLE_WIDTH, GAP = 18, 5
-LONG_START, KEPT_START = 14, 8
 SHADE = 60  # of 255: how opaque the band of an uncertainty is
 
 
@@ -151,20 +150,3 @@ def _draw_sample(painter: QPainter, place: QRect, entry: Entry) -> None:
         return
     painter.setPen(QPen(color, 2, entry.style))
     painter.drawLine(place.left(), place.center().y(), place.right(), place.center().y())
-
-
-def without_common_start(names: Sequence[str]) -> list[str]:
-    """Shorten a long start that all names share, which tells them apart from nothing.
-
-    Results carry the name of their input and then what was done to it: the end is what differs.
-    """
-    heads = [re.match(r"(\d+: )?", name) for name in names]
-    markers = [head.group() if head else "" for head in heads]
-    bare = [name[len(marker) :] for name, marker in zip(names, markers, strict=True)]
-    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*set(bare), strict=False))
-    n_same = sum(1 for _ in same) if len(set(bare)) > 1 else 0
-    if n_same <= LONG_START:
-        return list(names)
-    kept = f"{bare[0][:KEPT_START].rstrip()}… "
-    short = [kept + name[n_same:].lstrip() if len(name) > n_same else name for name in bare]
-    return [marker + name for marker, name in zip(markers, short, strict=True)]

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.plugin.widgets.frozen_column import FrozenColumn
 from napari_deeper.plugin.widgets.result_columns import INTERVAL, KNOWN, best_of, columns
+from napari_deeper.spectra.naming import without_common_start
 
 # Where what counts comes after three digits.
 DECIMALS = {"psnr": 2, "ssim": 4}
@@ -72,6 +73,7 @@ class ResultTable(QTableWidget):
             self.setHorizontalHeaderItem(column, heading)
             for row, record in enumerate(rows):
                 self.setItem(row, column, _Cell(record, name, best(name, record)))
+        self._shorten_names()
         header = self.horizontalHeader()
         if header is not None:
             header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -83,6 +85,13 @@ class ResultTable(QTableWidget):
             most = MOST_WIDTH if column else NAME_WIDTH
             self.setColumnWidth(column, min(self._needed(column), most))
         self._frozen.place()
+
+    def _shorten_names(self) -> None:
+        """Leave out a long start that the names of all rows share; tooltip and copy have them whole."""
+        cells = [cell for row in range(self.rowCount()) if (cell := self.item(row, 0)) is not None]
+        texts = without_common_start([cell.text() for cell in cells])
+        for cell, text in zip(cells, texts, strict=True):
+            cell.setText(text)
 
     def _needed(self, column: int) -> int:
         """Return the width that a column needs; Qt's own measure leaves more free than there is to give."""
@@ -106,8 +115,9 @@ class ResultTable(QTableWidget):
         for row in range(self.rowCount()):
             item, method = self.item(row, role), self.item(row, 0)
             is_best = method is not None and method.text() == evaluation.best_comparator
-            if item is not None and is_best:
-                item.setText("best comparator")
+            if isinstance(item, _Cell) and is_best:
+                item.value = "best comparator"
+                item.setText(item.value)
 
     def text(self, rows: Sequence[int] | None = None) -> str:
         """Return the headings and these rows (or all) as tab-separated text, in the order shown."""
@@ -155,7 +165,7 @@ class _Cell(QTableWidgetItem):
 
     def plain(self) -> str:
         """Return the text, or the figure with all its digits."""
-        return self.text() if isinstance(self.value, str) else _whole(self.value)
+        return self.value if isinstance(self.value, str) else _whole(self.value)
 
     def __lt__(self, other: QTableWidgetItem) -> bool:
         mine, its = self.value, getattr(other, "value", None)

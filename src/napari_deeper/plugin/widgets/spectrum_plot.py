@@ -259,10 +259,6 @@ class SpectrumPlot(QWidget):
         """Show the band to divide by, or hide it."""
         self._over.setVisible(shown)
 
-    def hide_band(self) -> None:
-        """Show no band, where the plot is for reading only."""
-        self._band.setVisible(False)
-
     def set_theme(self, background: str, foreground: str) -> None:
         """Take the colors of napari's theme."""
         self._plot.setBackground(background)

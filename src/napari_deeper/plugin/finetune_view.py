@@ -97,7 +97,8 @@ class JobView:
 
     def _on_started(self, event: Mapping[str, Any]) -> None:
         self.state, self.run, self.doing = RUNNING, str(event["run"]), ""
-        self.failure, self.result = "", None
+        self.failure, self.result, self.seconds_left = "", None, None
+        self.epoch = self.n_epochs = 0
         self.step, self.n_steps = int(event["step"]), int(event["n_steps"])
         self.course.cut(self.step if event.get("resumed") else -1)
         if self.run == TUNE:
@@ -166,6 +167,8 @@ class JobView:
 
     def _progress(self) -> str:
         name = "From scratch, to compare: epoch" if self.run != TUNE else "Epoch"
+        if not self.epoch:
+            return f"{name.rpartition(':')[0] or 'Training'}: the first steps."
         told = f"{name} {self.epoch} of {self.n_epochs}, step {self.step} of {self.n_steps}."
         best = self.course.best()
         if best is None or self.run != TUNE or math.isnan(self.psnr_before):

@@ -77,9 +77,6 @@ class FinetuneForm(QWidget):
         rate: Any = self.params.field("rate")
         rate.setDecimals(5)
         rate.setSingleStep(1e-4)
-        rate.setSpecialValueText("as measured best")
-        epochs: Any = self.params.field("epochs")
-        epochs.setSpecialValueText("200, to denoise 20")
         compare: Any = self.params.field("scratch")
         compare.setText("to compare with; takes twice as long")
         self.patches = QComboBox()
@@ -91,7 +88,7 @@ class FinetuneForm(QWidget):
         self.name.setToolTip("Of the model that is made")
         self._lay_out()
         self.patches.activated.connect(self._on_patches)
-        self.start.changed.connect(self.changed)
+        self.start.changed.connect(self._on_task)
         self.name.textEdited.connect(lambda _: self.changed.emit())
         for box in (low, high):
             box.activated.connect(self.changed)
@@ -126,7 +123,16 @@ class FinetuneForm(QWidget):
         for box in (self.low, self.high):
             box.setEnabled(is_pair)
         self.start.set_wanted([_KINDS[task.architecture]], 0 if is_pair else task.scale)
+        self._tell_defaults()
         self.changed.emit()
+
+    def _tell_defaults(self) -> None:
+        """Show what 0 stands for with this network and start."""
+        bare = dataclasses.replace(self.settings(), epochs=0, rate=0.0)
+        epochs: Any = self.params.field("epochs")
+        epochs.setSpecialValueText(f"{bare.n_epochs} (default)")
+        rate: Any = self.params.field("rate")
+        rate.setSpecialValueText(f"{bare.peak_rate:g} (default)")
 
     def _on_patches(self, _: int) -> None:
         if self.patches.currentText() == A_FILE:

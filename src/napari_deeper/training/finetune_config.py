@@ -64,7 +64,10 @@ class FinetuneParams:
         int,
         {
             "label": "Epochs",
-            "tooltip": "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 as published, 20 to denoise",
+            "tooltip": (
+                "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 (as published), to "
+                "denoise 20"
+            ),
             "min": 0,
             "max": 10**6,
         },

@@ -216,6 +216,11 @@ def test_the_form_starts_from_the_defaults_and_remembers(window):
     _, _, dock = window
     assert dock.form.settings() == FinetuneParams()
     assert dock.form.params.value().rate == 0
+    rate = dock.form.params.field("rate")
+    assert rate.text() == "0.001 (default)"
+    dock.form.task.set_field("network", "hyrisr")
+    assert rate.text() == "0.0003 (default)"
+    dock.form.task.set_field("network", "eigenimages")
     dock.form.params.set_field("rate", 0.0003)
     assert dock.form.settings().rate == 0.0003
     dock.form.task.set_field("what", "denoise")

@@ -129,8 +129,10 @@ class FinetuneForm(QWidget):
     def _tell_defaults(self) -> None:
         """Show what 0 stands for with this network and start."""
         bare = dataclasses.replace(self.settings(), epochs=0, rate=0.0)
-        epochs: Any = self.params.field("epochs")
-        epochs.setSpecialValueText(f"{bare.n_epochs} (default)")
+        # The box for whole numbers has no text for a special value.
+        rows: Any = self.params.layout()
+        label = rows.labelForField(self.params.field("epochs"))
+        label.setText(f"Epochs (0: {bare.n_epochs})")
         rate: Any = self.params.field("rate")
         rate.setSpecialValueText(f"{bare.peak_rate:g} (default)")
 

@@ -48,7 +48,7 @@ class TrainingPlot(QWidget):
         column.addWidget(self.legend)
         column.addWidget(self.validation, stretch=1)
         column.addWidget(self.loss, stretch=1)
-        self.setMinimumHeight(190)
+        self.setMinimumHeight(140)
 
     def show_view(self, view: JobView) -> None:
         """Draw the courses of a job."""
@@ -134,7 +134,7 @@ class Preview(QWidget):
         self._stack = QStackedLayout(self)
         for widget in (pictures, drawn):
             self._stack.addWidget(widget)
-        self.setFixedHeight(120)
+        self.setFixedHeight(112)
         self.setToolTip(
             "One validation patch in the channel that varies most, all with the contrast of the target"
         )

@@ -18,8 +18,10 @@ from napari_deeper import (
     RamanCube,
     SuperResolveParams,
     denoise,
+    make_figure,
     super_resolve,
     write,
+    write_figure,
 )
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
@@ -113,7 +115,7 @@ def settle(seconds: float) -> None:
 
 
 def leave(viewer: napari.Viewer, folder: Path, *, with_target: bool) -> None:
-    """Write the screenshot, the cubes and the table, and say where."""
+    """Write the screenshot, the cubes, the figure and the table, and say where."""
     folder.mkdir(parents=True, exist_ok=True)
     viewer.screenshot(str(folder / "window.png"), canvas_only=False, flash=False)
     cubes = [cube_from_layer(layer) for layer in cube_layers(viewer.layers)]
@@ -121,12 +123,30 @@ def leave(viewer: napari.Viewer, folder: Path, *, with_target: bool) -> None:
         if cube.provenance and cube.provenance[-1].verb in ("denoise", "super-resolve"):
             stem = re.sub(r"[^\w.-]+", "_", cube.name).strip("_")
             write(cube, folder / f"{stem}.npz", overwrite=True)
+    leave_figure(cubes, folder / "figure.png", with_target=with_target)
     table = metrics_table(cubes, with_target=with_target)
     (folder / "metrics.md").write_text(table, encoding="utf-8")
     print(table)
     print(f"Screenshot, cubes and metrics are in {folder.resolve()}:")
     for path in sorted(folder.iterdir()):
         print(f"  {path.name}  ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def leave_figure(cubes: list[RamanCube], path: Path, *, with_target: bool) -> None:
+    """Write a figure of the input and its denoised cube: a band, five components, a spectrum."""
+    source = cubes[1] if with_target else cubes[0]
+    place = np.array(brightest_place(source)) - source.origin
+    row, column = (int(i) for i in np.rint(place / source.spacing))
+    auto = [cube for cube in cubes if "auto" in cube.name and cube.shape == source.shape]
+    low, high = source.wavenumber[0], source.wavenumber[-1]
+    figure = make_figure(
+        {"measured": source, "denoised": auto[-1]},
+        target=cubes[0] if with_target else None,
+        pins=[(row, column)],
+        band="1440-1460" if low <= BAND[0] and high >= BAND[1] else f"{low:g}-{high:g}",
+        components=5,
+    )
+    write_figure(figure, path, overwrite=True)
 
 
 def metrics_table(cubes: list[RamanCube], *, with_target: bool) -> str:

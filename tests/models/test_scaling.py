@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -32,6 +32,11 @@ def test_round_trip(samples, how):
 @given(samples=spectra | cubes, how=hows, factor=st.sampled_from([37.5, 1e-3, 4096.0]))
 def test_a_factor_changes_the_scale_alone(samples, how, factor):
     samples = np.where(np.abs(samples) < 1e-3, 0, samples).astype(np.float32)
+    # at the very limit below which a sample counts as constant, rounding decides on which side it is
+    flat = samples.reshape(len(samples), -1).astype(np.float64)
+    assume(
+        not np.isclose(flat.max(axis=1), 1e-7 * np.abs(flat).max(axis=1), rtol=1e-6, atol=0).any()
+    )
     one, _ = normalize(torch.from_numpy(samples), how)
     many, _ = normalize(torch.from_numpy(samples).double() * factor, how)
     largest = max(1.0, float(one.abs().max()))

@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget
 
 from napari_deeper import DenoiseParams, RamanCube, SuperResolveParams, denoise, super_resolve
 from napari_deeper.plugin.layers import FLAGGED, add_cube, cube_from_layer
@@ -181,14 +182,21 @@ def test_closing_the_viewer_during_a_run_leaves_no_thread(window, big_cube, qtbo
     qtbot.waitUntil(lambda: not deeper_threads(), timeout=30_000)
 
 
-def test_the_workspace_opens_both_docks_once(make_napari_viewer, qtbot):
+def test_the_workspace_opens_its_docks_once_with_enhance_in_front(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     viewer.window.add_plugin_dock_widget("napari-deeper", "Workspace")
     docks = viewer.window._wrapped_dock_widgets
     qtbot.waitUntil(lambda: not any("Workspace" in name for name in docks))
-    assert sorted(name.split(" ")[0] for name in docks) == ["Enhance", "Spectra"]
+    names = ["Compare", "Components", "Enhance", "Spectra"]
+    assert sorted(name.split(" ")[0] for name in docks) == names
     first = open_docks(viewer)
     assert open_docks(viewer) == first
+    assert sorted(name.split(" ")[0] for name in docks) == names
+    qtbot.wait(50)
+    main = viewer.window._qt_window
+    right = [d for d in main.findChildren(QDockWidget) if d.windowTitle().startswith("Enhance")]
+    behind = {dock.windowTitle().split(" ")[0] for dock in main.tabifiedDockWidgets(right[0])}
+    assert {"Components", "Compare"} <= behind
 
 
 def with_trust(results: list[RamanCube]) -> list[RamanCube]:

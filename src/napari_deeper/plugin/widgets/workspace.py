@@ -1,4 +1,4 @@
-"""Plugins > DeepeR > Workspace: both docks, arranged."""
+"""Plugins > DeepeR > Workspace: the docks of the daily work, arranged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     import napari
 
 PLUGIN = "napari-deeper"
+BEHIND = ("Components", "Compare")  # on tabs behind Enhance
 
 
 def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
-    """Open Enhance on the right and Spectra along the bottom (or find them open); return both widgets."""
+    """Open Enhance on the right, others on tabs behind it, and Spectra along the bottom, or find them open.
+
+    Returns
+    -------
+    tuple
+        The widgets of Enhance and Spectra.
+    """
     window = viewer.window
     enhance_dock, enhance = window.add_plugin_dock_widget(PLUGIN, "Enhance")
     spectra_dock, spectra = window.add_plugin_dock_widget(PLUGIN, "Spectra")
@@ -26,6 +33,11 @@ def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
     main.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     for dock in (enhance_dock, spectra_dock):
         dock.show()
+    for title in BEHIND:
+        dock, _ = window.add_plugin_dock_widget(PLUGIN, title)
+        if dock not in main.tabifiedDockWidgets(enhance_dock):
+            main.tabifyDockWidget(enhance_dock, dock)
+    enhance_dock.raise_()
     height = max(main.height(), 600)
     main.resizeDocks([spectra_dock], [max(300, round(height * 0.36))], Qt.Orientation.Vertical)
     main.resizeDocks([enhance_dock], [320], Qt.Orientation.Horizontal)
@@ -43,6 +55,8 @@ def tabify_beside(widget: QWidget, title: str) -> None:
         return
     for dock in main.findChildren(QDockWidget):
         beside = main.dockWidgetArea(dock) == main.dockWidgetArea(own)
+        if own in main.tabifiedDockWidgets(dock) and dock.windowTitle().startswith(title):
+            return  # whoever put it there decides what is in front
         if dock.windowTitle().startswith(title) and beside and not dock.isFloating():
             main.tabifyDockWidget(dock, own)
             QTimer.singleShot(0, own.raise_)  # a tab can come to the front once it is laid out
@@ -70,7 +84,7 @@ class Workspace(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = viewer = own_viewer(napari_viewer)
-        QVBoxLayout(self).addWidget(QLabel("Opening Enhance and Spectra..."))
+        QVBoxLayout(self).addWidget(QLabel("Opening the docks..."))
         follow(viewer)
         QTimer.singleShot(0, self._arrange)
 

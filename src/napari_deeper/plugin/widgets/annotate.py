@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout
 from napari_deeper.io.patches import write_patches
 from napari_deeper.plugin.annotation import Annotation
 from napari_deeper.plugin.canvas import current_cube
+from napari_deeper.plugin.finetune_data import Drawn
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer, is_cube
 from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, on_scale
@@ -155,6 +156,14 @@ class AnnotateWidget(DockPage):
     def cubes(self) -> dict[str, RamanCube]:
         """Return the cubes that the patches lie on, by name, as `write_patches` takes them."""
         return {layer.name: cube_from_layer(layer) for layer in self.annotation.used()}
+
+    def drawn(self, whole: bool = True) -> Drawn:
+        """Return the set without the sha256 of its cubes; with the cubes themselves where `whole`."""
+        layers = self.annotation.used()
+        wanted = self.form.value()
+        overview = self.annotation.overview().replace(size=wanted.size, scale=wanted.scale)
+        files = {layer.name: self._files.get(layer) or file_of(layer) for layer in layers}
+        return Drawn(overview, self.cubes() if whole else {}, files)
 
     def set_patches(self, patches: Sequence[Patch]) -> None:
         """Show these patches in place of those that are there."""

@@ -22,6 +22,7 @@ from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import DENOISE_COMPARATORS, SUPER_RESOLVE_COMPARATORS
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
+from napari_deeper.plugin.widgets.weights_box import WeightsBox
 from napari_deeper.spectra.params import options, to_json
 
 
@@ -53,12 +54,17 @@ class EnhanceForm(QWidget):
         self.denoise = ParamsForm(
             DenoiseParams, ["method"], _others(DenoiseParams, "method"), self.changed.emit
         )
+        self.denoise_weights = WeightsBox(["resunet"])
+        self.super_resolve_weights = WeightsBox(["eigenimage", "hyrisr"])
         shown = ["scale", "method", "phase"]
         self.super_resolve_on = QCheckBox("Super-resolve")
         self.super_resolve_on.setToolTip("Estimate the pixels between the measured ones")
         self.super_resolve = ParamsForm(
-            SuperResolveParams, shown, _others(SuperResolveParams, *shown), self.changed.emit
+            SuperResolveParams, shown, _others(SuperResolveParams, *shown), self._on_super_resolve
         )
+        for form, weights in self._weights():
+            form.layout().addRow("Weights", weights)
+            weights.changed.connect(self.changed)
         self.comparators = {
             name: QCheckBox(name) for name in (*DENOISE_COMPARATORS, *SUPER_RESOLVE_COMPARATORS)
         }
@@ -71,6 +77,22 @@ class EnhanceForm(QWidget):
             box.setChecked(True)
             box.toggled.connect(self._on_toggled)
         self.device.currentIndexChanged.connect(self.changed)
+        self._suit_weights()
+
+    def _weights(self) -> list[tuple[Any, WeightsBox]]:
+        return [
+            (self.denoise, self.denoise_weights),
+            (self.super_resolve, self.super_resolve_weights),
+        ]
+
+    def _on_super_resolve(self) -> None:
+        self._suit_weights()
+        self.changed.emit()
+
+    def _suit_weights(self) -> None:
+        params = self.super_resolve.value()
+        kinds = ("hyrisr",) if params.method == "hyrisr" else ("eigenimage", "hyrisr")
+        self.super_resolve_weights.set_wanted(kinds, params.scale)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -115,6 +137,23 @@ class EnhanceForm(QWidget):
                 self.comparators[name].setEnabled(on.isChecked())
         self.changed.emit()
 
+    def refill_weights(self) -> None:
+        """List the weights that there are now."""
+        for _, box in self._weights():
+            box.refill()
+
+    def use_model(self, model: str, what: str, scale: int, network: str) -> None:
+        """Choose a model of the user's, with the settings that it was made for."""
+        if what == "denoise":
+            self.denoise_on.setChecked(True)
+            self.denoise.set_field("method", "resunet")
+            self.denoise_weights.set_value(model)
+            return
+        self.super_resolve_on.setChecked(True)
+        self.super_resolve.set_field("scale", scale)
+        self.super_resolve.set_field("method", "hyrisr" if network == "hyrisr" else "auto")
+        self.super_resolve_weights.set_value(model)
+
     def value(self) -> Request:
         """Return what is asked for.
 
@@ -126,9 +165,13 @@ class EnhanceForm(QWidget):
         device = self.device.currentText()
         denoise = super_resolve = None
         if self.denoise_on.isChecked():
-            denoise = dataclasses.replace(self.denoise.value(), device=device)
+            model = self.denoise_weights.value()
+            denoise = dataclasses.replace(self.denoise.value(), device=device, model=model)
         if self.super_resolve_on.isChecked():
-            super_resolve = dataclasses.replace(self.super_resolve.value(), device=device)
+            model = self.super_resolve_weights.value()
+            super_resolve = dataclasses.replace(
+                self.super_resolve.value(), device=device, model=model
+            )
         chosen = (n for n, box in self.comparators.items() if box.isEnabled() and box.isChecked())
         return Request(denoise, super_resolve, tuple(chosen))
 
@@ -138,8 +181,11 @@ class EnhanceForm(QWidget):
         self.super_resolve_on.setChecked(request.super_resolve is not None)
         if request.denoise is not None:
             self.denoise.set_value(request.denoise)
+            self.denoise_weights.set_value(request.denoise.model)
         if request.super_resolve is not None:
             self.super_resolve.set_value(request.super_resolve)
+            self._suit_weights()
+            self.super_resolve_weights.set_value(request.super_resolve.model)
         for params in request.steps:
             self.device.setCurrentText(params.device)
         for name, box in self.comparators.items():
@@ -153,6 +199,7 @@ class EnhanceForm(QWidget):
             "super_resolve": to_json(self.super_resolve.value()),
             "denoise_on": self.denoise_on.isChecked(),
             "super_resolve_on": self.super_resolve_on.isChecked(),
+            "weights": [weights.value() for _, weights in self._weights()],
             "device": self.device.currentText(),
             "comparators": [n for n, box in self.comparators.items() if box.isChecked()],
         }
@@ -163,6 +210,9 @@ class EnhanceForm(QWidget):
         restore(self.super_resolve, record.get("super_resolve"))
         self.denoise_on.setChecked(bool(record.get("denoise_on", True)))
         self.super_resolve_on.setChecked(bool(record.get("super_resolve_on", True)))
+        self._suit_weights()
+        for (_, box), value in zip(self._weights(), record.get("weights", ()), strict=False):
+            box.restore(str(value))
         self.device.setCurrentText(str(record.get("device", "auto")))
         for name in record.get("comparators", ()):
             if name in self.comparators:
@@ -170,8 +220,9 @@ class EnhanceForm(QWidget):
 
 
 def _others(params_type: Any, *shown: str) -> list[str]:
-    """Return the remaining fields; the device is chosen once for both steps."""
-    return [f.name for f in dataclasses.fields(params_type) if f.name not in (*shown, "device")]
+    """Return the remaining fields; the device is chosen once for both steps, the weights have a box."""
+    elsewhere = (*shown, "device", "model")
+    return [f.name for f in dataclasses.fields(params_type) if f.name not in elsewhere]
 
 
 def _fold(title: str, widget: QWidget) -> QCollapsible:

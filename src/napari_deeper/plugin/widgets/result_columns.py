@@ -7,8 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from napari_deeper.engine.scores import MethodSummary
-
 INTERVAL = "_interval"
 LAST = ("seconds", "role", "settings")
 # Label and tooltip of what is known; a field that is not here is shown under its own name.
@@ -25,6 +23,9 @@ KNOWN = {
     "accuracy": ("Acc.", "Accuracy: part of the pixels that keep the class they have in the target"),
     "balanced_accuracy": ("Bal. acc.", "Balanced accuracy: each class of the target counts alike"),
     "best_accuracy": ("Best acc.", "Accuracy at the comparator's setting that classifies best"),
+    "beaten": ("Beaten on", "Test patches on which the tuned weights have the higher PSNR"),
+    "patch": ("Patch", "Number, cube and place of the test patch"),
+    "tissue": ("Tissue", "As labelled in Annotate"),
     "seconds": ("Time (s)", "Taken by the method; by a comparator for all settings tried"),
     "within_sigma": ("In 1 sigma", "Part of the errors within the stated uncertainty; 0.68 is right"),
     "flagged": ("Flagged", "Part of the pixels that the result's own check flags"),
@@ -52,7 +53,7 @@ LOWER_IS_BETTER = ("excess_mse", "ratio", "mse", "spectral_angle")
 HIGHER_IS_BETTER = ("psnr", "ssim", "correlation", "kept")
 
 
-def columns(summaries: Sequence[MethodSummary]) -> list[str]:
+def columns(summaries: Sequence[Any]) -> list[str]:
     """Return the fields to show, in their order, texts last; a figure that no method has is left out."""
     fields = [f.name for f in dataclasses.fields(summaries[0]) if not f.name.endswith(INTERVAL)]
     stated = [name for name in fields if not all(_unknown(getattr(s, name)) for s in summaries)]

@@ -15,6 +15,8 @@ from napari_deeper.plugin.widgets.frozen_column import FrozenColumn
 from napari_deeper.plugin.widgets.result_columns import INTERVAL, KNOWN, best_of, columns
 from napari_deeper.spectra.naming import without_common_start
 
+# Where what counts comes after three digits.
+DECIMALS = {"psnr": 2, "ssim": 4}
 ROW_HEIGHT, MOST_WIDTH, NAME_WIDTH, PADDING = 22, 110, 104, 14
 
 
@@ -148,7 +150,7 @@ class _Cell(QTableWidgetItem):
 
     def __init__(self, summary: Any, name: str, best: float | None) -> None:
         self.value = getattr(summary, name)
-        text = _shown(self.value)
+        text = _shown(self.value, name)
         is_best = best is not None and self.value == best
         super().__init__(f"{text} ★" if is_best else text)
         whole = _whole(self.value)
@@ -172,13 +174,15 @@ class _Cell(QTableWidgetItem):
         return str(mine) < str(its)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, name: str = "") -> str:
     if not isinstance(value, float):
         return str(value)
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if math.isnan(value):
         return "-"
+    if name in DECIMALS:
+        return f"{value:.{DECIMALS[name]}f}"
     return f"{value:.0f}" if 1000 <= abs(value) < 1e5 else f"{value:.3g}"
 
 

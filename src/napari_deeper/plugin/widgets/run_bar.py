@@ -66,7 +66,7 @@ class RunBar(QWidget):
     def show_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         """Show how far the run is, what it does, and the time left where that is known."""
         self.bar.setValue(round(1000 * fraction))
-        left = "" if seconds is None else f", {_duration(seconds)} left"
+        left = "" if seconds is None else f", {duration(seconds)} left"
         self.bar.setFormat(f"%p %{left}")
         self.message.set_text(text)
 
@@ -77,7 +77,8 @@ class RunBar(QWidget):
         self.message.set_text(text)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{round(seconds / 60)} min"

@@ -63,6 +63,14 @@ def tabify_beside(widget: QWidget, title: str) -> None:
             return
 
 
+def bring_forward(widget: QWidget) -> None:
+    """Show the dock of a widget, in front of those on tabs with it."""
+    dock = _dock_of(widget)
+    if dock is not None:
+        dock.show()
+        dock.raise_()
+
+
 def _dock_of(widget: QWidget) -> QDockWidget | None:
     dock = widget.parent()
     while dock is not None and not isinstance(dock, QDockWidget):

@@ -113,13 +113,7 @@ class AnnotateWidget(DockPage):
         buttons.go_to.clicked.connect(lambda: self.canvas.show_selected())
         buttons.save.clicked.connect(self._on_save)
         buttons.load.clicked.connect(self._on_load)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._on_layers),
-            (layers.events.removed, self._on_layers),
-            (layers.events.renamed, self._on_layers),
-            (layers.selection.events.active, self._on_active),
-        )
+        self.listen_to_layers(self._on_layers, active=self._on_active)
 
     def _settle_in(self) -> None:
         tabify_beside(self, "Enhance")

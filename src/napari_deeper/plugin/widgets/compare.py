@@ -102,13 +102,8 @@ class CompareWidget(DockPage):
         self.results.keep.connect(self._on_keep)
         self.results.forget.connect(self._on_forget)
         self.results.currentChanged.connect(self._changed)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._changed),
-            (layers.events.removed, self._changed),
-            (layers.events.renamed, self._changed),
-            (self._viewer.events.theme, self._set_theme),
-        )
+        self.listen_to_layers(self._changed)
+        self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle(self) -> None:
         for title in ("Evaluate", "Components", "Enhance"):

@@ -8,13 +8,13 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_deeper.plugin.widgets.compare_results import CompareResults
+from napari_deeper.plugin.widgets.dock_page import scrolled
 from napari_deeper.plugin.widgets.run_bar import RunBar
 from napari_deeper.processing.bands import PRESETS
 
@@ -82,10 +82,7 @@ class ComparePage:
         column.setContentsMargins(6, 4, 6, 4)
         column.addWidget(form)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         buttons = QGridLayout()
         buttons.setContentsMargins(6, 0, 6, 4)
         for i, widget in enumerate(

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLabel, QScrollArea, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from napari_deeper.plugin.widgets.components_form import ComponentsForm
 from napari_deeper.plugin.widgets.components_result import ComponentsResult
-from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
 
@@ -52,10 +52,7 @@ class ComponentsPage(DockPage):
         column.addWidget(self.fit)
         column.addWidget(self.form)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         scroll.setMinimumHeight(110)
         lower = QWidget()
         stack = QVBoxLayout(lower)

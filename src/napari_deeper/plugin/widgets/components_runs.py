@@ -47,13 +47,7 @@ class ComponentsRuns(ComponentsPage):
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
         self.result.table.drawn_changed.connect(self._on_drawn)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._changed),
-            (layers.events.removed, self._changed),
-            (layers.events.renamed, self._changed),
-            (layers.selection.events.active, self._on_active),
-        )
+        self.listen_to_layers(self._changed, active=self._on_active)
 
     def release(self) -> None:
         """Stop the run and let go of the viewer's events."""

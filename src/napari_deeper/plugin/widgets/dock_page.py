@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_deeper.plugin.canvas import follow, own_viewer
 
@@ -30,6 +30,23 @@ class DockPage(QWidget):
             emitter.connect(slot)
         self._connections += connections
 
+    def listen_to_layers(
+        self,
+        changed: Callable[..., None],
+        *,
+        removed: Callable[..., None] | None = None,
+        active: Callable[..., None] | None = None,
+    ) -> None:
+        """Call ``changed`` when layers come, go or are renamed, unless another slot is given for that."""
+        layers = self._viewer.layers
+        self.listen(
+            (layers.events.inserted, changed),
+            (layers.events.removed, removed or changed),
+            (layers.events.renamed, changed),
+        )
+        if active is not None:
+            self.listen((layers.selection.events.active, active))
+
     def release(self) -> None:
         """Remove every callback from the viewer; calling it again changes nothing."""
         for emitter, slot in self._connections:
@@ -46,3 +63,12 @@ class DockPage(QWidget):
         """Notice being closed."""
         self.release()
         super().closeEvent(event)
+
+
+def scrolled(inner: QWidget) -> QScrollArea:
+    """Return a form that scrolls where the window is too low for it."""
+    scroll = QScrollArea()
+    scroll.setWidget(inner)
+    scroll.setWidgetResizable(True)
+    scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+    return scroll

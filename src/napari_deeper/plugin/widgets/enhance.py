@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -19,7 +18,7 @@ from napari_deeper.engine.estimate import plan
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
-from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
@@ -82,10 +81,7 @@ class EnhanceWidget(DockPage):
         column.addWidget(self.fit)
         column.addWidget(self.form)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll, stretch=1)
@@ -102,13 +98,7 @@ class EnhanceWidget(DockPage):
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
         self.flags_button.clicked.connect(self.show_flagged)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._changed),
-            (layers.events.removed, self._on_removed),
-            (layers.events.renamed, self._changed),
-            (layers.selection.events.active, self._on_active),
-        )
+        self.listen_to_layers(self._changed, removed=self._on_removed, active=self._on_active)
 
     def release(self) -> None:
         """Stop the run and let go of the viewer's events."""

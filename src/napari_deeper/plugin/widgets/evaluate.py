@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -23,7 +22,7 @@ from napari_deeper.engine.evaluation_report import write_report
 from napari_deeper.engine.scores import Evaluation
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import cube_from_layer
-from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.evaluate_form import EvaluateForm
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
@@ -93,10 +92,7 @@ class EvaluateWidget(DockPage):
         column.addWidget(self.fit)
         column.addWidget(self.form)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         results = QWidget()
         below = QVBoxLayout(results)
         below.setContentsMargins(6, 0, 6, 4)
@@ -127,13 +123,7 @@ class EvaluateWidget(DockPage):
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
         self.copy.clicked.connect(self.table.copy)
         self.save.clicked.connect(self._on_save)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self._changed),
-            (layers.events.removed, self._changed),
-            (layers.events.renamed, self._changed),
-            (layers.selection.events.active, self._on_active),
-        )
+        self.listen_to_layers(self._changed, active=self._on_active)
 
     def _settle(self) -> None:
         tabify_beside(self, "Enhance")

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QSplitter,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from superqt import QCollapsible
 
 from napari_deeper.engine.figure_files import FORMATS
 from napari_deeper.plugin.figure_scene import ScreenParams
+from napari_deeper.plugin.widgets.dock_page import scrolled
 from napari_deeper.plugin.widgets.figure_panels import PanelList
 from napari_deeper.plugin.widgets.form import ParamsForm
 from napari_deeper.spectra import params as settings_of
@@ -92,10 +92,7 @@ class FigurePage:
         column.addWidget(self.tables)
         column.addWidget(fold)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         lower = QWidget()
         below = QVBoxLayout(lower)
         below.setContentsMargins(6, 0, 6, 4)

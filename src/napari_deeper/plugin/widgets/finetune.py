@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QMessageBox,
     QPushButton,
-    QScrollArea,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -35,7 +34,7 @@ from napari_deeper.plugin.finetune_job import (
 from napari_deeper.plugin.finetune_view import ENDED, FINISHED, PAUSED, RUNNING
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.widgets.annotate import AnnotateWidget
-from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.finetune_closing import STAY, STOP, CloseGuard, ask_in_dialog
 from napari_deeper.plugin.widgets.finetune_form import Asked, FinetuneForm
@@ -105,10 +104,7 @@ class FinetuneWidget(DockPage):
         column.setContentsMargins(6, 4, 6, 4)
         column.addWidget(self.form)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         self.setup = QWidget()
         column = QVBoxLayout(self.setup)
         column.setContentsMargins(0, 0, 0, 0)
@@ -146,13 +142,8 @@ class FinetuneWidget(DockPage):
         self.result.use_asked.connect(self.use_in_enhance)
         self.models.changed.connect(self._tell_of_models)
         self.pages.currentChanged.connect(self._on_page)
-        layers = self._viewer.layers
-        self.listen(
-            (layers.events.inserted, self.refresh),
-            (layers.events.removed, self.refresh),
-            (layers.events.renamed, self.refresh),
-            (self._viewer.events.theme, self._set_theme),
-        )
+        self.listen_to_layers(self.refresh)
+        self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle_in(self) -> None:
         tabify_beside(self, "Enhance")

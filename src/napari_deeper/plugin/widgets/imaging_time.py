@@ -6,12 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_deeper.plugin.canvas import current_cube
 from napari_deeper.plugin.layers import KEY, dwell_time
-from napari_deeper.plugin.widgets.dock_page import DockPage
+from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.form import ParamsForm, Remembered, restore
 from napari_deeper.plugin.widgets.workspace import tabify_beside
 from napari_deeper.spectra import params as settings_of
@@ -64,10 +64,7 @@ class ImagingTimeWidget(DockPage):
         for part in (self.form, fold, self.take, self.full, self.fast, self.gain, self.notes):
             column.addWidget(part)
         column.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidget(inner)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll = scrolled(inner)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)

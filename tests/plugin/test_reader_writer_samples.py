@@ -24,9 +24,11 @@ from napari_deeper.spectra.errors import CubeError, DeeperError, FileError
 def test_the_manifest_names_only_what_exists():
     manifest = PluginManifest.from_distribution("napari-deeper")
     manifest.validate_imports()
-    titles = {widget.display_name for widget in manifest.contributions.widgets}
-    docks = {"Enhance", "Spectra", "Evaluate", "Compare", "Components", "Figure", "Imaging time"}
-    assert titles == docks | {"Annotate", "Workspace"}
+    titles = [widget.display_name for widget in manifest.contributions.widgets]
+    assert titles == [
+        "Workspace", "Enhance", "Spectra", "Components", "Compare", "Evaluate", "Annotate", "Fine-tune",
+        "Figure", "Imaging time",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])

@@ -396,7 +396,9 @@ def test_a_real_process_says_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_a_real_process_at_once(tmp_path: Path, cube_path: Path) -> None:
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # a shell that runs the tests in the background has its children ignore it
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from napari_deeper.cli import commands\n"
         "def slow(cube, params, *, progress):\n"
         "    progress.update(0.1, 'Working')\n"

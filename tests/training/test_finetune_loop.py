@@ -22,6 +22,7 @@ from napari_deeper.training.finetune import tune
 from napari_deeper.training.finetune_course import Course, read_best
 from napari_deeper.training.finetune_data import PairSubject, PatchSubject, Score
 from napari_deeper.training.finetune_events import Control, Reporter, ask, job_status
+from napari_deeper.training.run import limited_threads
 from napari_deeper.training.state import load_state
 
 N_STEPS = 18  # five patches in batches of two, six times
@@ -32,8 +33,8 @@ def course(folder: Path) -> Course:
 
 
 def run(folder: Path, params=QUICK, what=None, net=None, **more):
-    torch.set_num_threads(1)
-    return tune(net or network(), what or subject(), params, course(folder), **more)
+    with limited_threads(1):  # with as many, sums come out alike in every process
+        return tune(net or network(), what or subject(), params, course(folder), **more)
 
 
 def losses(folder: Path) -> list[tuple[str, str]]:

@@ -28,13 +28,19 @@ from napari_deeper.training.state import load_state
 N_STEPS = 18  # five patches in batches of two, six times
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """With as many threads, sums come out alike in every process; other tests get theirs back."""
+    with limited_threads(1):
+        yield
+
+
 def course(folder: Path) -> Course:
     return Course(folder, "tune", "this job")
 
 
 def run(folder: Path, params=QUICK, what=None, net=None, **more):
-    with limited_threads(1):  # with as many, sums come out alike in every process
-        return tune(net or network(), what or subject(), params, course(folder), **more)
+    return tune(net or network(), what or subject(), params, course(folder), **more)
 
 
 def losses(folder: Path) -> list[tuple[str, str]]:

@@ -78,7 +78,7 @@ class FinetuneForm(QWidget):
         rate.setDecimals(5)
         rate.setSingleStep(1e-4)
         compare: Any = self.params.field("scratch")
-        compare.setText("to compare with; takes twice as long")
+        compare.setText("twice the time")
         self.patches = QComboBox()
         self.patches.addItems([ANNOTATED, A_FILE])
         self.patches.setToolTip("The patches to learn from and to be judged on")

@@ -60,7 +60,7 @@ class ResultPage(QWidget):
         self.table = ResultTable()
         self.use = QPushButton("&Use in Enhance")
         self.use.setToolTip("Choose this model as the weights of the Enhance dock")
-        self.report = QPushButton("&Open report folder")
+        self.report = QPushButton("&Open report")
         self.report.setToolTip("Report in Markdown, tables in CSV, and the figure")
         self.copy = QPushButton("&Copy table")
         self.copy.setToolTip("Copy the table to the clipboard, for a spreadsheet")

@@ -184,6 +184,7 @@ def test_closing_the_viewer_during_a_run_leaves_no_thread(window, big_cube, qtbo
 
 def test_the_workspace_opens_its_docks_once_with_enhance_in_front(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
+    viewer.window._qt_window.show()
     viewer.window.add_plugin_dock_widget("napari-deeper", "Workspace")
     docks = viewer.window._wrapped_dock_widgets
     qtbot.waitUntil(lambda: not any("Workspace" in name for name in docks))
@@ -192,11 +193,13 @@ def test_the_workspace_opens_its_docks_once_with_enhance_in_front(make_napari_vi
     first = open_docks(viewer)
     assert open_docks(viewer) == first
     assert sorted(name.split(" ")[0] for name in docks) == names
-    qtbot.wait(50)
     main = viewer.window._qt_window
     right = [d for d in main.findChildren(QDockWidget) if d.windowTitle().startswith("Enhance")]
     behind = {dock.windowTitle().split(" ")[0] for dock in main.tabifiedDockWidgets(right[0])}
     assert {"Components", "Compare"} <= behind
+    qtbot.waitUntil(lambda: not right[0].visibleRegion().isEmpty())
+    qtbot.wait(100)  # those behind it have had their say
+    assert not right[0].visibleRegion().isEmpty()
 
 
 def with_trust(results: list[RamanCube]) -> list[RamanCube]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "napari-deeper"
 BEHIND = ("Components", "Compare")  # on tabs behind Enhance
+SETTLED_MS = 100  # a tab comes to the front once all of them are laid out, and not before
 
 
 def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
@@ -37,7 +38,7 @@ def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
         dock, _ = window.add_plugin_dock_widget(PLUGIN, title)
         if dock not in main.tabifiedDockWidgets(enhance_dock):
             main.tabifyDockWidget(enhance_dock, dock)
-    enhance_dock.raise_()
+    QTimer.singleShot(SETTLED_MS, enhance_dock.raise_)
     height = max(main.height(), 600)
     main.resizeDocks([spectra_dock], [max(300, round(height * 0.36))], Qt.Orientation.Vertical)
     main.resizeDocks([enhance_dock], [320], Qt.Orientation.Horizontal)

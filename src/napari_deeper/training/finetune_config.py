@@ -201,7 +201,7 @@ class FinetuneParams:
     save_seconds: Annotated[
         float,
         {
-            "label": "Seconds between saves",
+            "label": "Save every (s)",
             "tooltip": "How often the state is saved",
             "min": 0.0,
             "max": 1e6,
@@ -210,7 +210,7 @@ class FinetuneParams:
     preview_seconds: Annotated[
         float,
         {
-            "label": "Seconds between previews",
+            "label": "Preview every (s)",
             "tooltip": "How often, at most, a preview of one validation patch is written; 0: never",
             "min": 0.0,
             "max": 1e6,

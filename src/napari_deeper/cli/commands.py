@@ -168,84 +168,35 @@ _add_verb(
 )
 
 
-def _compare(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_compare(values)
+def _add_command(
+    name: str,
+    params_type: type[Params],
+    run: Callable[[dict[str, Any]], None],
+    text: str,
+    files: dict[str, tuple[Any, Any]],
+    *,
+    reading: bool = True,
+) -> None:
+    def command(**values: Any) -> None:
+        with one_line_errors(values["debug"]):
+            run(values)
+
+    command.__doc__ = text
+    app.command(name, no_args_is_help=True)(
+        with_flags(params_type, command, files, reading=reading)
+    )
 
 
-_compare.__doc__ = COMPARE_HELP
-app.command("compare", no_args_is_help=True)(with_flags(CompareParams, _compare, COMPARE_FILES))
-
-
-def _evaluate(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_evaluate(values)
-
-
-_evaluate.__doc__ = EVALUATE_HELP
-app.command("evaluate", no_args_is_help=True)(with_flags(EvaluateParams, _evaluate, EVALUATE_FILES))
-
-
-def _patches(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_patches(values)
-
-
-_patches.__doc__ = PATCHES_HELP
-app.command("patches", no_args_is_help=True)(
-    with_flags(SuggestParams, _patches, PATCHES_FILES, reading=False)
-)
-
-
-def _finetune(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_finetune(values)
-
-
-_finetune.__doc__ = FINETUNE_HELP
-app.command("finetune", no_args_is_help=True)(
-    with_flags(FinetuneParams, _finetune, FINETUNE_FILES, reading=False)
-)
+_add_command("compare", CompareParams, run_compare, COMPARE_HELP, COMPARE_FILES)
+_add_command("evaluate", EvaluateParams, run_evaluate, EVALUATE_HELP, EVALUATE_FILES)
+_add_command("patches", SuggestParams, run_patches, PATCHES_HELP, PATCHES_FILES, reading=False)
+_add_command("finetune", FinetuneParams, run_finetune, FINETUNE_HELP, FINETUNE_FILES, reading=False)
 app.add_typer(models_app, name="models")
-
-
-def _heatmap(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_heatmap(values)
-
-
-_heatmap.__doc__ = HEATMAP_HELP
-app.command("heatmap", no_args_is_help=True)(with_flags(HeatmapParams, _heatmap, HEATMAP_FILES))
-
-
-def _train(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_train(values)
-
-
-_train.__doc__ = TRAIN_HELP
-app.command("train", no_args_is_help=True)(with_flags(TrainParams, _train, TRAIN_FILES))
-
-
-def _figure(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_figure(values)
-
-
-_figure.__doc__ = FIGURE_HELP
-app.command("figure", no_args_is_help=True)(with_flags(FigureParams, _figure, FIGURE_FILES))
-
-
+_add_command("heatmap", HeatmapParams, run_heatmap, HEATMAP_HELP, HEATMAP_FILES)
+_add_command("train", TrainParams, run_train, TRAIN_HELP, TRAIN_FILES)
+_add_command("figure", FigureParams, run_figure, FIGURE_HELP, FIGURE_FILES)
+_add_command("unmix", UnmixParams, run_unmix, UNMIX_HELP, UNMIX_FILES)
 app.command("plan", no_args_is_help=True)(run_plan)
-
-
-def _unmix(**values: Any) -> None:
-    with one_line_errors(values["debug"]):
-        run_unmix(values)
-
-
-_unmix.__doc__ = UNMIX_HELP
-app.command("unmix", no_args_is_help=True)(with_flags(UnmixParams, _unmix, UNMIX_FILES))
 
 
 @app.command(no_args_is_help=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.heatmap import Heatmap
-from napari_deeper.io.write import replacing
+from napari_deeper.io.write import check_file_output, replacing
 from napari_deeper.processing.band_maps import PLACES
 from napari_deeper.spectra.errors import FileError
 
@@ -52,16 +52,7 @@ def check_heatmap_output(path: str | PathLike[str], *, overwrite: bool = False) 
         raise FileError(
             f"{path} is no file that a heatmap can be written to. Known: {', '.join(_WRITERS)}."
         )
-    if not path.parent.is_dir():
-        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder; choose another name.")
-    if path.exists() and not overwrite:
-        raise FileError(
-            f"{path} already exists. Choose another name, or replace it with overwrite=True "
-            "(--force on the command line)."
-        )
-    return path
+    return check_file_output(path, overwrite=overwrite)
 
 
 def positions(heatmap: Heatmap) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_deeper.io.read import read
-from napari_deeper.io.write import replacing, write
+from napari_deeper.io.write import check_file_output, replacing, write
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError, FileError, PatchError
 from napari_deeper.spectra.patches import PatchCube, PatchSet, cube_sha256
@@ -90,16 +90,7 @@ def check_patches_output(path: str | PathLike[str], *, overwrite: bool = False) 
     path = Path(path)
     if path.suffix.lower() != SUFFIX:
         raise FileError(f"{path.name}: patches are written as {SUFFIX}; choose such a name.")
-    if not path.parent.is_dir():
-        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder; choose another name.")
-    if path.exists() and not overwrite:
-        raise FileError(
-            f"{path} already exists. Choose another name, or replace it with overwrite=True "
-            "(--force on the command line)."
-        )
-    return path
+    return check_file_output(path, overwrite=overwrite)
 
 
 def read_patches(path: str | PathLike[str]) -> PatchSet:

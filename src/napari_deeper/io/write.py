@@ -91,6 +91,24 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         _remove(temporary)
 
 
+def check_file_output(path: Path, *, overwrite: bool = False) -> Path:
+    """Return the path if a single file could be written there now.
+
+    Raises
+    ------
+    FileError
+        Saying what stands in the way.
+    """
+    if not path.parent.is_dir():
+        raise FileError(f"The folder {path.parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; choose another name.")
+    if path.exists() and not overwrite:
+        raise FileError(_exists(path))
+    _check_writable(path)
+    return path
+
+
 def check_output(path: str | PathLike[str], *, overwrite: bool = False) -> Path:
     """Return the path if a cube could be written there now.
 

@@ -122,22 +122,38 @@ def test_nobody_listening_is_no_reason_to_stop(patches, tmp_path):
     assert [m.name for m in nd.list_models()] == ["mine"]
 
 
+# What the launchers tell each of two processes: one machine by torchrun, two machines by SLURM's srun.
+LAUNCHERS = {
+    "torchrun": (
+        {"devices": 2, "strategy": "ddp"},
+        {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"},
+        ("RANK", "LOCAL_RANK"),
+    ),
+    "slurm": (
+        {"devices": 1, "nodes": 2, "strategy": "ddp"},
+        {"SLURM_JOB_ID": "4711", "SLURM_JOB_NAME": "tune", "SLURM_NTASKS": "2", "SLURM_LOCALID": "0",
+         "SLURM_NTASKS_PER_NODE": "1", "SLURM_JOB_NUM_NODES": "2", "SLURM_NODELIST": "localhost"},
+        ("SLURM_PROCID", "SLURM_NODEID"),
+    ),
+}  # fmt: skip
+
+
 @pytest.mark.skipif(
     not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
     reason="torch is built without gloo here",
 )
-def test_two_processes_tune_one_network(patches, tmp_path):
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_tune_one_network(patches, tmp_path, launcher):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    job = job_file(tmp_path / "job", patches, devices=2, strategy="ddp", epochs=2)
-    # As torchrun sets it.
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
-    shared |= {"MASTER_PORT": str(port), "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none"}
+    settings, shared, ranks = LAUNCHERS[launcher]
+    job = job_file(tmp_path / "job", patches, epochs=2, **settings)
+    shared = shared | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     processes = [
         subprocess.Popen(
             [*CLI, "--job", str(job), "--json"],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env={**os.environ, **shared, **dict.fromkeys(ranks, str(rank))},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for rank in (0, 1)

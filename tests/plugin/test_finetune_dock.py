@@ -20,7 +20,7 @@ from napari_deeper.models.user_models import list_models
 from napari_deeper.plugin import finetune_job
 from napari_deeper.plugin.finetune_view import JobView
 from napari_deeper.plugin.layers import add_cube
-from napari_deeper.plugin.widgets import finetune
+from napari_deeper.plugin.widgets import finetune, finetune_estimate
 from napari_deeper.plugin.widgets.finetune import FinetuneWidget
 from napari_deeper.plugin.widgets.finetune_closing import GO_ON, STAY, STOP, ClosingQuestion
 from napari_deeper.plugin.widgets.finetune_form import ANNOTATED
@@ -278,9 +278,43 @@ def test_the_estimate_comes_from_a_process(window, child, qtbot):
     _, _, dock = window
     wait(qtbot, lambda: not dock.busy)
     click(qtbot, dock.estimate_button)
-    wait(qtbot, lambda: not dock.busy)
+    assert "Trying a few steps" in dock.message.text()
+    assert dock.start_button.isEnabled()  # nobody has to wait for it
+    wait(qtbot, lambda: not dock.estimator.running)
     assert "About 3 min for 400 steps." in dock.message.text()
     assert not list(finetune_job.jobs_folder().glob("*/job.json"))
+
+
+def test_what_it_takes_is_told_by_itself_once_the_settings_rest(
+    make_napari_viewer, child, qtbot, monkeypatch
+):
+    monkeypatch.setattr(finetune_estimate, "REST_MS", 50)
+    n_estimates = []
+    command = finetune_job.command
+    monkeypatch.setattr(
+        finetune_job, "command", lambda *args: n_estimates.append(args) or command(*args)
+    )
+    viewer = make_napari_viewer(show=True)
+    add_cube(viewer, make_cube("a"))
+    _, annotate = viewer.window.add_plugin_dock_widget("napari-deeper", "Annotate")
+    dock = open_dock(viewer)
+    annotate.form.set_size(8)
+    wait(qtbot, dock.setup.isVisible)
+    qtbot.wait(200)
+    assert not n_estimates  # there is nothing to estimate
+    annotate.set_patches(patches())
+    dock.refresh()
+    wait(qtbot, lambda: "About 3 min for 400 steps." in dock.message.text())
+    assert len(n_estimates) == 1
+    dock.refresh()
+    assert "About 3 min for 400 steps." in dock.message.text()  # it stays while nothing changes
+    dock.form.params.set_field("epochs", 40)
+    assert "About 3 min" not in dock.message.text()  # that was of other settings
+    wait(qtbot, lambda: "About 3 min for 400 steps." in dock.message.text())
+    assert len(n_estimates) == 2
+    monkeypatch.setattr(finetune_estimate, "MOST_BYTES", 1000)
+    dock.form.params.set_field("epochs", 50)
+    assert "waits for a click" in dock.message.text()
 
 
 # ---- while it runs --------------------------------------------------------------------------------------------------

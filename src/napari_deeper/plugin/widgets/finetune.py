@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from napari_deeper.engine.finetune_job import JOB_FILE, read_job
 from napari_deeper.plugin.finetune_data import Drawn, prepare
 from napari_deeper.plugin.finetune_job import (
     Watcher,
-    estimate,
     jobs_folder,
     known_jobs,
     launch,
@@ -37,6 +35,7 @@ from napari_deeper.plugin.widgets.annotate import AnnotateWidget
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.finetune_closing import STAY, STOP, CloseGuard, ask_in_dialog
+from napari_deeper.plugin.widgets.finetune_estimate import Estimator
 from napari_deeper.plugin.widgets.finetune_form import Asked, FinetuneForm
 from napari_deeper.plugin.widgets.finetune_result import ResultPage
 from napari_deeper.plugin.widgets.finetune_run import RunPage
@@ -68,6 +67,7 @@ class FinetuneWidget(DockPage):
         self._answered = False
         self._jobs = JobRunner(self, lambda *_: None, self._on_end)
         self._then: Callable[[Any], None] = lambda _: None
+        self.estimator = Estimator(self, self._asked)
         self._remembered = Remembered("finetune")
         self._looking = self._timer(LOOK_MS, self._look)
         self._checking = self._timer(CHECK_MS, self._check_if_seen)
@@ -77,7 +77,7 @@ class FinetuneWidget(DockPage):
         self.message = Message("", 110)
         self.estimate_button = QPushButton("&Estimate")
         self.estimate_button.setToolTip(
-            "Find out by a few steps how long it takes and how much memory"
+            "Find out by a few steps how long it takes and how much memory; done by itself for cubes of usual size"
         )
         self.start_button = QPushButton("&Start")
         self.start_button.setToolTip("Train in a process of its own; napari stays free")
@@ -133,7 +133,8 @@ class FinetuneWidget(DockPage):
 
     def _connect(self) -> None:
         self.form.changed.connect(self._on_form)
-        self.estimate_button.clicked.connect(self.estimate)
+        self.estimate_button.clicked.connect(self.estimator.begin)
+        self.estimator.changed.connect(self.refresh)
         self.start_button.clicked.connect(self.start)
         self.run.wished.connect(self.wish)
         self.run.chosen.connect(self.watch)
@@ -159,6 +160,7 @@ class FinetuneWidget(DockPage):
         if self.working and not self._answered:
             self._answer(self.ask(self._viewer.window._qt_window, False))
         self._jobs.stop()
+        self.estimator.stop()
         for timer in (self._looking, self._checking):
             timer.stop()
         self._let_go()
@@ -198,15 +200,21 @@ class FinetuneWidget(DockPage):
         """Say whether and how the job can be started."""
         for box in (self.form.low, self.form.high):
             box.refill()
+        asked, told = None, ""
         try:
-            told, possible = "\n".join(self.form.value().told), True
+            asked = self.form.value()
+            told = "\n".join(asked.told)
         except DeeperError as error:
-            told, possible = str(error), False
+            told = str(error)
         if self.working:
-            told, possible = f"{told}\nA job is running: see the page 'Run'.", False
-        self.message.set_text("\n".join(part for part in (told, self._told) if part))
-        self.estimate_button.setEnabled(possible and not self.busy)
-        self.start_button.setEnabled(possible and not self.busy)
+            asked, told = None, f"{told}\nA job is running: see the page 'Run'."
+        # Nobody waits for an estimate that nobody sees.
+        self.estimator.consider(asked, seen=self.setup.isVisible())
+        parts = (told, self._told or self.estimator.told)
+        self.message.set_text("\n".join(part for part in parts if part))
+        possible = asked is not None and not self.busy
+        self.estimate_button.setEnabled(possible and not self.estimator.running)
+        self.start_button.setEnabled(possible)
 
     def _check_if_seen(self) -> None:
         # Patches are drawn in another dock, which tells nobody.
@@ -243,28 +251,13 @@ class FinetuneWidget(DockPage):
             self.message.set_text(str(error))
             return None
 
-    def estimate(self) -> None:
-        """Find out what the job would take, in a process of its own."""
-        asked = self._asked()
-        if asked is None:
-            return
-
-        def work(progress: Any) -> str:
-            with tempfile.TemporaryDirectory(prefix="napari-deeper-") as folder:
-                prepare(Path(folder) / "job", asked.data, asked.params, asked.name)
-                return estimate(Path(folder) / "job", progress.cancel)
-
-        self._do(work, self._show_told, "Trying a few steps...")
-
-    def _show_told(self, told: str) -> None:
-        self._told = told
-
     def start(self) -> None:
         """Write the job, and start it."""
         asked = self._asked()
         if asked is None or self.working:
             return
         self._remembered.save(**self.form.to_json())
+        self.estimator.consider(None, seen=False)
 
         def work(_: Any) -> Watcher:
             folder = new_folder()

@@ -33,7 +33,7 @@ from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.run_bar import Message
 from napari_deeper.plugin.widgets.wording import in_words
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.processing.patch_grid import propose_size
 from napari_deeper.processing.patch_suggestion import Suggestion, suggest_patches
 from napari_deeper.spectra.cube import RamanCube
@@ -116,7 +116,7 @@ class AnnotateWidget(DockPage):
         self.listen_to_layers(self._on_layers, active=self._on_active)
 
     def _settle_in(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
 
     def release(self) -> None:
         """Let go of the viewer; the patches stay on their layer, and are found there again."""

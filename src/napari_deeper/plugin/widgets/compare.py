@@ -46,7 +46,7 @@ from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 from napari_deeper.plugin.widgets.wording import in_words, outcome
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -106,8 +106,7 @@ class CompareWidget(DockPage):
         self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle(self) -> None:
-        for title in ("Evaluate", "Components", "Enhance"):
-            tabify_beside(self, title)
+        tabify_beside_ours(self)
 
     def release(self) -> None:
         """Stop the run, bring the canvas back, and let go of the viewer's events."""

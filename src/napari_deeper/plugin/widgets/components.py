@@ -20,7 +20,7 @@ from napari_deeper.plugin.picked_spectra import (
     region_spectrum,
 )
 from napari_deeper.plugin.widgets.components_runs import ComponentsRuns
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.processing import endmember_edits as edits
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError, FileError
@@ -54,7 +54,7 @@ class ComponentsWidget(ComponentsRuns):
         QTimer.singleShot(0, self._settle)
 
     def _settle(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
 
     # ---- edits --------------------------------------------------------------------------------------------------
 

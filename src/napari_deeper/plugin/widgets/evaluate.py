@@ -29,7 +29,7 @@ from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.run_bar import RunBar
 from napari_deeper.plugin.widgets.wording import describe_cube, describe_test, in_words, verdict
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -126,7 +126,7 @@ class EvaluateWidget(DockPage):
         self.listen_to_layers(self._changed, active=self._on_active)
 
     def _settle(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
 
     def release(self) -> None:
         """Stop the run and let go of the viewer's events."""

@@ -19,7 +19,7 @@ from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.figure_page import FigurePage
 from napari_deeper.plugin.widgets.form import Remembered, restore
 from napari_deeper.plugin.widgets.wording import in_words
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.spectra.errors import DeeperError, FileError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class FigureWidget(DockPage):
         self._on_layers()
 
     def _settle(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
         self._changed()
 
     def release(self) -> None:

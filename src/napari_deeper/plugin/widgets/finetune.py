@@ -44,7 +44,7 @@ from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.my_models import ModelsPage
 from napari_deeper.plugin.widgets.run_bar import Message
 from napari_deeper.plugin.widgets.wording import in_words
-from napari_deeper.plugin.widgets.workspace import bring_forward, tabify_beside
+from napari_deeper.plugin.widgets.workspace import bring_forward, tabify_beside_ours
 from napari_deeper.spectra.errors import DeeperError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class FinetuneWidget(DockPage):
         self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle_in(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
         self._do(lambda _: (known_jobs(), running_job()), self._show_found)
 
     def release(self) -> None:

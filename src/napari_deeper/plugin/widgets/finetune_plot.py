@@ -160,11 +160,12 @@ class Preview(QWidget):
 
     def _draw_images(self) -> None:
         target = self._images.get("target")
+        side = min(min(label.width(), label.height()) for label in self._pictures.values())
         for name, label in self._pictures.items():
             if target is None or name not in self._images:
                 label.clear()
                 continue
-            label.setPixmap(_pixmap(self._images[name], np.percentile(target, (1, 99.5)), label))
+            label.setPixmap(_pixmap(self._images[name], np.percentile(target, (1, 99.5)), side))
 
     def _draw_spectra(self, spectra: Mapping[str, NDArray[Any]]) -> None:
         item = self.spectra.getPlotItem()
@@ -185,7 +186,7 @@ class Preview(QWidget):
         self.legend.set_foreground(foreground)
 
 
-def _pixmap(image: NDArray[Any], contrast: NDArray[Any], label: QLabel) -> QPixmap:
+def _pixmap(image: NDArray[Any], contrast: NDArray[Any], side: int) -> QPixmap:
     low, high = float(contrast[0]), float(contrast[1])
     level = np.clip((image - low) / max(high - low, _TINY), 0, 1)
     table = pg.colormap.get("inferno").getLookupTable(nPts=256)
@@ -193,7 +194,8 @@ def _pixmap(image: NDArray[Any], contrast: NDArray[Any], label: QLabel) -> QPixm
     height, width = level.shape
     picture = QImage(colors.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     return QPixmap.fromImage(picture).scaled(
-        label.size(),
+        side,
+        side,
         Qt.AspectRatioMode.KeepAspectRatio,
         Qt.TransformationMode.FastTransformation,  # pixels stay pixels
     )

@@ -13,7 +13,7 @@ from napari_deeper.plugin.canvas import current_cube
 from napari_deeper.plugin.layers import KEY, dwell_time
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.form import ParamsForm, Remembered, restore
-from napari_deeper.plugin.widgets.workspace import tabify_beside
+from napari_deeper.plugin.widgets.workspace import tabify_beside_ours
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.imaging_plan import PlanParams, plan_imaging
@@ -71,7 +71,7 @@ class ImagingTimeWidget(DockPage):
         self.setMinimumWidth(260)
 
     def _settle(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
 
     def _on_layers(self, *_: object) -> None:
         self.take.setEnabled(current_cube(self._viewer) is not None)

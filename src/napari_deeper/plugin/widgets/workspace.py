@@ -45,20 +45,18 @@ def open_docks(viewer: napari.Viewer) -> tuple[Any, Any]:
     return enhance, spectra
 
 
-def tabify_beside(widget: QWidget, title: str) -> None:
-    """Put the dock of a widget on a tab with the dock of another title, in front, if that is open at its side.
+def tabify_beside_ours(widget: QWidget) -> None:
+    """Put the dock of a widget on a tab with the other docks of this plugin at its side, in front.
 
-    Two tall docks one above the other would leave each too little.
+    Two tall docks one above the other would leave each too little, and push the window off a small screen.
     """
     own = _dock_of(widget)
     main = own.parent() if own is not None else None
-    if own is None or not isinstance(main, QMainWindow):
-        return
+    if own is None or not isinstance(main, QMainWindow) or main.tabifiedDockWidgets(own):
+        return  # whoever put it on a tab decides what is in front
     for dock in main.findChildren(QDockWidget):
-        beside = main.dockWidgetArea(dock) == main.dockWidgetArea(own)
-        if own in main.tabifiedDockWidgets(dock) and dock.windowTitle().startswith(title):
-            return  # whoever put it there decides what is in front
-        if dock.windowTitle().startswith(title) and beside and not dock.isFloating():
+        beside = main.dockWidgetArea(dock) == main.dockWidgetArea(own) and not dock.isFloating()
+        if dock is not own and beside and not dock.isHidden() and PLUGIN in dock.windowTitle():
             main.tabifyDockWidget(dock, own)
             QTimer.singleShot(0, own.raise_)  # a tab can come to the front once it is laid out
             return

@@ -110,9 +110,13 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
     else:
         rows, columns = _rows_and_columns(x, y)
     intensity, notes = _fill(rows, columns, spectra)
-    return Gridded(
-        intensity, (rows.step, columns.step), (rows.start, columns.start), (*step_notes, *notes)
-    )
+    size, origin = _plain(rows.step, columns.step), _plain(rows.start, columns.start)
+    return Gridded(intensity, size, origin, (*step_notes, *notes))
+
+
+def _plain(first: float, second: float) -> Pair:
+    """Leave out the digits that come of arithmetic alone."""
+    return float(f"{first:.12g}"), float(f"{second:.12g}")
 
 
 def _checked(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> tuple[Values, Values, NDArray[Any]]:

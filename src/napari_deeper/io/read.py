@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_deeper.io.contents import Contents
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.renishaw import read_wdf
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
@@ -35,6 +36,7 @@ _READERS: dict[str, Reader] = {
     ".mat": read_mat,
     ".npy": read_npy,
     ".npz": read_npz,
+    ".wdf": read_wdf,
     ".zarr": read_zarr,
 }
 _FOLDERS = (".zarr",)
@@ -201,12 +203,17 @@ def _axis(
     is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
     if not is_nm:
         return values, ()
-    if given.excitation_nm is None:
+    stated = contents.header.get("excitation_nm")
+    excitation = stated if given.excitation_nm is None else given.excitation_nm
+    if excitation is None:
         raise AxisError(
             f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
             "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
         )
-    return wavenumber_from_nm(values, given.excitation_nm), ("The axis was converted from nm.",)
+    note = "The axis was converted from nm."
+    if given.excitation_nm is None:
+        note = f"The axis was converted from nm with the laser line that the file states, {excitation:.6g} nm."
+    return wavenumber_from_nm(values, excitation), (note,)
 
 
 def _real(values: ArrayLike) -> Axis:

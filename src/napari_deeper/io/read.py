@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.io.contents import Contents
+from napari_deeper.io.galactic import read_spc
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.renishaw import read_wdf
@@ -36,6 +37,7 @@ _READERS: dict[str, Reader] = {
     ".mat": read_mat,
     ".npy": read_npy,
     ".npz": read_npz,
+    ".spc": read_spc,
     ".wdf": read_wdf,
     ".zarr": read_zarr,
 }

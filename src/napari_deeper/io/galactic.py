@@ -1,10 +1,11 @@
 """Galactic (Thermo GRAMS) .spc, by ``spc-io`` (extra ``formats``); maps as WITec and LabSpec export them.
 
-Subfiles follow each other with x running fastest, as in the text exports of the same maps. The format has no place for an
-image size: where the spectra alone make it plain (neighbors above each other look alike for one width only) the map is
-unfolded and a note says so, and ``variable="17x16"`` (rows x columns) states it.
+Subfiles follow each other with x running fastest, as in the text exports of the same maps. The format has no
+place for an image size: where the spectra alone make it plain (neighbors above each other look alike for one
+width only) the map is unfolded and a note says so, and ``variable="17x16"`` (rows x columns) states it.
 
-Known limits: the format of before 1996 (version 4D) and files in Motorola byte order are refused; so are subfiles with different axes.
+Known limits: the format of before 1996 (version 4D) and files in Motorola byte order are refused; so are
+subfiles with different axes.
 """
 
 from __future__ import annotations
@@ -31,12 +32,24 @@ _VERSIONS = {
     0x4C: "in Motorola byte order",
     0xCF: "a Shimadzu file",
 }
-_AXES = {"XRAMANS": "cm-1", "XWAVEN": "cm-1", "XNMETR": "nm", "XUMETR": "um", "XEV": "eV", "XARB": "cm-1"}
+_AXES = {
+    "XRAMANS": "cm-1",
+    "XWAVEN": "cm-1",
+    "XNMETR": "nm",
+    "XUMETR": "um",
+    "XEV": "eV",
+    "XARB": "cm-1",
+}
 _AXIS_NOTES = {
     "XARB": "The file does not state the unit of its axis; it is taken as cm-1.",
     "XWAVEN": "The file calls its axis a wavenumber in cm-1; it is taken as Raman shift.",
 }
-_INTENSITIES = {"YCOUNT": "counts", "YABSRB": "absorbance", "YPERCNT": "percent", "YTRANS": "transmission"}
+_INTENSITIES = {
+    "YCOUNT": "counts",
+    "YABSRB": "absorbance",
+    "YPERCNT": "percent",
+    "YTRANS": "transmission",
+}
 _SERIES = {
     "XUMETR": ("z", "um", 1.0),
     "XMMETR": ("z", "um", 1e3),
@@ -75,12 +88,17 @@ def read_spc(path: Path, variable: str | None) -> Contents:
 def _check(data: bytearray) -> int:
     """Compare what the header declares with what is there; return the bytes that it needs at least."""
     if len(data) < _HEADER:
-        raise FileError(f"it has {len(data)} bytes, less than the header of a .spc; it is cut short.")
+        raise FileError(
+            f"it has {len(data)} bytes, less than the header of a .spc; it is cut short."
+        )
     if data[1] in _VERSIONS:
         raise FileError(f"it is {_VERSIONS[data[1]]}, which is not read. Export it again as text.")
     if data[1] != 0x4B:
         raise FileError("it does not begin as a Galactic .spc does. Was it renamed?")
-    n_channels, n_spectra = struct.unpack_from("<I", data, 4)[0], struct.unpack_from("<I", data, 24)[0]
+    n_channels, n_spectra = (
+        struct.unpack_from("<I", data, 4)[0],
+        struct.unpack_from("<I", data, 24)[0],
+    )
     flags = data[0]
     if n_spectra == 0:
         raise FileError("it declares no spectra; it is damaged. Export it again.")
@@ -94,7 +112,7 @@ def _check(data: bytearray) -> int:
             f"it declares {n_spectra} spectra of {n_channels} channels, at least {least} bytes, but has {len(data)}: "
             "it is cut short or damaged. Export it again."
         )
-    return least
+    return int(least)
 
 
 def _intensities(header: Any, sub: Any) -> NDArray[np.float32]:
@@ -136,18 +154,19 @@ def _unfold(
         found, note = series(kind[0], places * kind[2], kind[1])
         return spectra[None], found, (note,)
     is_numbered = np.array_equal(places, np.arange(n)) or np.ptp(places) == 0
-    columns = likely_columns(spectra) if is_numbered else None
-    if columns is None:
+    width = likely_columns(spectra) if is_numbered else None
+    if width is None:
         where = "" if is_numbered else f" at {places[0]:g} to {places[-1]:g} of an unnamed unit"
         note = (
             f"The file holds {n} spectra{where} and states no image size; they became one row. If it is a map, say its "
             'rows and columns, for example variable="17x16" (--variable 17x16).'
         )
         return spectra[None], {}, (note,)
-    rows = n // columns
+    rows, columns = n // width, width
     note = (
-        f"The file states no image size; {rows} x {columns} pixels (y, x) were chosen because neighbors then look alike. If that "
-        'is wrong, say variable="ROWSxCOLUMNS" (--variable ROWSxCOLUMNS).'
+        f"The file states no image size; {rows} x {columns} pixels (y, x) were chosen because neighbors then "
+        "look alike. "
+        'If that is wrong, say variable="ROWSxCOLUMNS" (--variable ROWSxCOLUMNS).'
     )
     return spectra.reshape(rows, columns, n_channels), {}, (note,)
 
@@ -165,8 +184,8 @@ def _stated_size(variable: str, n: int) -> tuple[int, int]:
 def likely_columns(spectra: NDArray[np.float32]) -> int | None:
     """Return the width of the image that spectra in reading order make, where one alone is likely.
 
-    Pixels above each other must differ little: clearly less than for every other width, and no more than twice as much as those beside each
-    other (mean squares of the strongest three principal components).
+    Pixels above each other must differ little: clearly less than for every other width, and no more
+    than twice as much as those beside each other (mean squares of the strongest three principal components).
     """
     n = len(spectra)
     widths = [w for w in range(2, n // 2 + 1) if n % w == 0]
@@ -185,9 +204,11 @@ def likely_columns(spectra: NDArray[np.float32]) -> int | None:
 def _strongest(centered: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scores (spectrum, 3) of the strongest principal components."""
     if len(centered) > centered.shape[1]:
-        return centered @ np.linalg.eigh(centered.T @ centered)[1][:, -3:]
+        axes: NDArray[np.float64] = np.linalg.eigh(centered.T @ centered)[1][:, -3:]
+        return centered @ axes
     power, scores = np.linalg.eigh(centered @ centered.T)
-    return scores[:, -3:] * np.sqrt(np.maximum(power[-3:], 0))
+    strongest: NDArray[np.float64] = scores[:, -3:] * np.sqrt(np.maximum(power[-3:], 0))
+    return strongest
 
 
 def _log(data: bytearray) -> tuple[int, dict[str, str]]:
@@ -214,7 +235,9 @@ def _metadata(header: Any, log: dict[str, str]) -> tuple[dict[str, Any], float |
         "z_um": _number(log.get("Z (µM)")),
     }
     if 1980 <= date.year <= 2200 and 1 <= date.month <= 12 and 1 <= date.day <= 31:
-        found["date"] = f"{date.year:04}-{date.month:02}-{date.day:02}T{date.hour:02}:{date.min:02}:00"
+        found["date"] = (
+            f"{date.year:04}-{date.month:02}-{date.day:02}T{date.hour:02}:{date.min:02}:00"
+        )
     return known(found), laser_line(_number(log.get("LASER (NM)")))
 
 

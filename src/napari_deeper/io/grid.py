@@ -1,7 +1,8 @@
 """Points of a stage, in any order, as a grid of pixels.
 
-The grid stands as the stage does: rows rise with y, columns with x, whatever the order of the measurement (row by row,
-serpentine, interrupted, shuffled). Points on one straight line become one row, in whatever direction the line runs.
+The grid stands as the stage does: rows rise with y, columns with x, whatever the order of the measurement (row
+by row, serpentine, interrupted, shuffled). Points on one straight line become one row, in whatever direction
+the line runs.
 
 Known limits: the grid must be even and run along x and y. A rotated grid, or scattered points, are refused.
 """

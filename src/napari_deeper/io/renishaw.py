@@ -1,11 +1,11 @@
 """Renishaw WiRE .wdf, by Renishaw's own library (``renishaw-wdf``, extra ``formats``).
 
-Maps (point by point, StreamLine, StreamHR), lines, depth and time series, single spectra. The place of each spectrum is
-the one that the stage reported for it: rows rise with y, whatever the order of the measurement. StreamLine measures
-column by column; a reader that unfolds it row by row scrambles the image.
+Maps (point by point, StreamLine, StreamHR), lines, depth and time series, single spectra. The place of each
+spectrum is the one that the stage reported for it: rows rise with y, whatever the order of the measurement.
+StreamLine measures column by column; a reader that unfolds it row by row scrambles the image.
 
-Known limits: of an interrupted map only whole lines are read. Volumes, and files whose spectra have axes of their own
-(multitrack), are refused. White-light images are not read.
+Known limits: of an interrupted map only whole lines are read. Volumes, and files whose spectra have axes of
+their own (multitrack), are refused. White-light images are not read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from napari_deeper.io.contents import Contents, check_memory
 from napari_deeper.io.extras import import_extra
 from napari_deeper.io.grid import grid_points
-from napari_deeper.io.series import known, laser_line, mean_step, series, spectral_axis
+from napari_deeper.io.series import known, laser_line, series, spectral_axis
 from napari_deeper.spectra.errors import FileError
 
 _HEADER = 512
@@ -105,22 +105,27 @@ def _contents(
 ) -> Contents:
     header = reader.hdr
     listed = reader.xlist()
-    unit, notes = _SHIFTS.get(listed.units.name, listed.units.name), ()
+    unit = _SHIFTS.get(listed.units.name, listed.units.name)
+    notes: tuple[str, ...] = ()
     if listed.units.name == "Arbitrary":
-        unit, notes = "cm-1", ("The file does not state the unit of its axis; it is taken as cm-1.",)
+        unit, notes = (
+            "cm-1",
+            ("The file does not state the unit of its axis; it is taken as cm-1.",),
+        )
     axis, axis_unit, axis_notes = spectral_axis(listed, unit)
     place, metadata = _place(reader, blocks, spectra)
     intensity, place_header, place_notes = place
     laser = laser_line(1e7 / header.laser_wavenumber) if header.laser_wavenumber > 0 else None
-    fields = {"wavenumber": axis, "excitation_nm": laser, "metadata": metadata} | place_header
+    fields = {"wavenumber": axis, "metadata": metadata} | place_header
+    if laser is not None:
+        fields["excitation_nm"] = laser
     return Contents(
-        intensity, "Renishaw .wdf", known_header(fields), axis_unit, notes + axis_notes + place_notes
+        intensity,
+        "Renishaw .wdf",
+        fields,
+        axis_unit,
+        notes + axis_notes + place_notes,
     )
-
-
-def known_header(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a header what is None."""
-    return {key: value for key, value in fields.items() if value is not None}
 
 
 Place = tuple[NDArray[np.float32], dict[str, Any], tuple[str, ...]]
@@ -243,9 +248,7 @@ def _metadata(reader: Any, blocks: dict[bytes, tuple[int, int]]) -> dict[str, An
     return known(found) if blocks.keys() & {b"WXIS"} else known(found | {"instrument": None})
 
 
-def _properties(
-    reader: Any, blocks: dict[bytes, tuple[int, int]], name: bytes
-) -> dict[str, Any]:
+def _properties(reader: Any, blocks: dict[bytes, tuple[int, int]], name: bytes) -> dict[str, Any]:
     """Return the properties of a block, the first of each name; none where they are damaged."""
     _, size = blocks.get(name, (0, 0))
     if not 0 < size <= _LARGEST_PROPERTIES:
@@ -255,7 +258,9 @@ def _properties(
         properties = reader.get_section_properties(int.from_bytes(name, "little"), -1)
         for key, value in _leaves(properties, 0):
             found.setdefault(key, value)
-    except Exception:  # side notes: the library raises anything on damage, and the map is still good
+    except (
+        Exception
+    ):  # side notes: the library raises anything on damage, and the map is still good
         return {}
     return found
 

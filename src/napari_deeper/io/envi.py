@@ -57,10 +57,11 @@ def read_envi(path: Path, variable: str | None) -> Contents:
     header = _header(header_path)
     missing = [key for key in _REQUIRED if key not in header]
     if missing:
+        hint = " (0 in files of Intel PCs)" if "byte order" in missing else ""
         listed = " and ".join(f"'{key}'" for key in missing)
         raise FileError(
-            f"its header {header_path.name} lacks the required key {listed}. Add it with a text editor "
-            "(for 'byte order': 0 for files of Intel PCs), or export it again."
+            f"its header {header_path.name} lacks the required key {listed}. Add it with a text "
+            f"editor{hint}, or export it again."
         )
     intensity = _intensity(header, data_path)
     fields, unit, notes = _axis(header, intensity.shape[2])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def read_zspy(path: Path, variable: str | None) -> Contents:
 
 
 def _experiment(experiments: Any, variable: str | None) -> Any:
-    names = sorted(name for name, node in experiments.items() if "data" in node)
+    names = sorted(name for name, node in _members(experiments) if "data" in node)
     if variable is not None and variable not in names:
         raise FileError(
             f"it has no experiment '{variable}'. It holds {', '.join(names) or 'none'}."
@@ -87,10 +87,15 @@ def _entry(group: Any) -> Entry:
 def _tree(group: Any, depth: int) -> dict[str, Any]:
     found = {key: _plain(value) for key, value in dict(group.attrs).items()}
     if depth < 8:
-        for name, node in group.items():
+        for name, node in _members(group):
             if not hasattr(node, "shape"):
                 found[name] = _tree(node, depth + 1)
     return found
+
+
+def _members(group: Any) -> Iterator[tuple[str, Any]]:
+    """Return the members of a group of h5py or of zarr."""
+    yield from group.items() if hasattr(group, "items") else group.members()
 
 
 def _plain(value: Any) -> Any:

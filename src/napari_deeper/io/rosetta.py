@@ -64,8 +64,14 @@ def _check_text(path: Path, mark: bytes, what: str) -> None:
 
 def _read(module: str, path: Path) -> dict[str, Any]:
     reader = import_extra(module, "rosettasciio", "gpl")
-    with _quiet():
-        entries = reader.file_reader(str(path))
+    try:
+        with _quiet():
+            entries = reader.file_reader(str(path))
+    except (LookupError, TypeError, AttributeError, UnboundLocalError) as error:
+        raise FileError(
+            f"RosettaSciIO finds something missing that it needs ({error}): the file is cut short, or "
+            "of a version that it does not know. Export it as text instead."
+        ) from error
     if len(entries) != 1:
         raise FileError(f"it holds {len(entries)} measurements; one is read.")
     entry: dict[str, Any] = entries[0]

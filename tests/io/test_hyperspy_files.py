@@ -61,7 +61,7 @@ def test_what_rosettasciio_writes(tmp_path: Path) -> None:
     signal = {
         "data": numbered(1, 3)[0], "axes": axes, "original_metadata": {}, "learning_results": {},
         "metadata": {"General": {"title": "depth"}, "Signal": {"signal_type": ""}},
-        "attributes": {}, "models": {}, "tmp_parameters": {}, "package": "x", "package_version": "1",
+        "attributes": {"_lazy": False}, "models": {}, "tmp_parameters": {}, "package_info": {},
     }  # fmt: skip
     hspy.file_writer(str(tmp_path / "a.hspy"), signal)
     cube = nd.read(tmp_path / "a.hspy", excitation_nm=532)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from typer.testing import CliRunner
 
 from napari_deeper.cli import app
@@ -31,9 +32,11 @@ def test_dropped_files_are_what_the_command_tells(make_napari_viewer):
     paths = sorted(p for p in FORMATS.rglob("*") if p.suffix in SUFFIXES)
     if not paths:
         pytest.skip(f"measured data is not here: {FORMATS}")
-    viewer = make_napari_viewer()
+    window = make_napari_viewer()
     n_refused = 0
-    for path in paths:
+    for number, path in enumerate(paths):
+        # What the window passes a dropped file to; drawing each of them in it would take long.
+        viewer = window if number % 10 == 0 else ViewerModel()
         facts = told(path)
         if isinstance(facts, str):
             with pytest.raises(DeeperError) as refusal:
@@ -49,7 +52,6 @@ def test_dropped_files_are_what_the_command_tells(make_napari_viewer):
             [facts["axis"]["first"], facts["axis"]["last"]],
         )
         assert (list(cube.pixel_size) if cube.pixel_size else None) == facts["pixel_size_um"]
-        viewer.layers.clear()
     assert len(paths) >= 25
     assert n_refused == 3  # the ENVI pair without its byte order, TriVista without its laser line
 

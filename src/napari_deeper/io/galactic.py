@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.contents import Contents, check_memory
-from napari_deeper.io.extras import import_extra
+from napari_deeper.io.extras import import_extra, quiet
 from napari_deeper.io.series import known, laser_line, series, spectral_axis
 from napari_deeper.spectra.errors import FileError
 
@@ -69,9 +69,9 @@ def read_spc(path: Path, variable: str | None) -> Contents:
     data[_LOG_OFFSET : _LOG_OFFSET + 4] = bytes(4)
     if log_offset >= least:
         del data[log_offset:]
-    raw = import_extra("spc_io.low_level", "spc-io", "formats").SpcRaw.from_bytes_io(
-        io.BytesIO(data)
-    )
+    low_level = import_extra("spc_io.low_level", "spc-io", "formats")
+    with quiet("spc_io"):
+        raw = low_level.SpcRaw.from_bytes_io(io.BytesIO(data))
     header = raw.main_header
     spectra = np.stack([_intensities(header, sub) for sub in raw.subs])
     unit = str(header.fxtype)

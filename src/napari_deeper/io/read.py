@@ -123,8 +123,9 @@ def read(
     path = Path(path)
     reader = _reader_for(path)
     try:
-        contents = reader(path, variable)
-        return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+        with np.errstate(all="ignore"):  # damaged files hold numbers beyond all bounds
+            contents = reader(path, variable)
+            return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
     except DeeperError as error:
         raise type(error)(f"{path.name}: {error}") from error
     except MemoryError as error:

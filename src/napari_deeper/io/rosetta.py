@@ -7,16 +7,12 @@ not told: it must be given. A rotated LabSpec map is shown along its own axes, w
 from __future__ import annotations
 
 import dataclasses
-import logging
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from napari_deeper.io.contents import Contents
-from napari_deeper.io.extras import import_extra
+from napari_deeper.io.extras import import_extra, quiet
 from napari_deeper.io.hyperspy import hyperspy_contents
 from napari_deeper.spectra.errors import FileError
 
@@ -53,7 +49,7 @@ def _check_text(path: Path, mark: bytes, what: str) -> None:
     data = path.read_bytes()
     if mark not in data[:_START]:
         raise FileError(f"it does not begin as {what} does. Was it renamed?")
-    if b"<!ENTITY" in data or b"<!DOCTYPE" in data:
+    if b"!ENTITY" in data or b"!DOCTYPE" in data:
         raise FileError("it defines entities, which no instrument does; it is not read.")
     sizes = (
         int(number) for number in re.findall(rb'(?:Size|Points|Count)\s*=\s*"(\d{1,30})"', data)
@@ -65,7 +61,7 @@ def _check_text(path: Path, mark: bytes, what: str) -> None:
 def _read(module: str, path: Path) -> dict[str, Any]:
     reader = import_extra(module, "rosettasciio", "gpl")
     try:
-        with _quiet():
+        with quiet("rsciio"):
             entries = reader.file_reader(str(path))
     except (LookupError, TypeError, AttributeError, UnboundLocalError) as error:
         raise FileError(
@@ -76,18 +72,3 @@ def _read(module: str, path: Path) -> dict[str, Any]:
         raise FileError(f"it holds {len(entries)} measurements; one is read.")
     entry: dict[str, Any] = entries[0]
     return entry
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's log to itself, and take numbers that are none for damage."""
-    logger = logging.getLogger("rsciio")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", message=".*string or file could not be read.*")
-            yield
-    finally:
-        logger.setLevel(before)

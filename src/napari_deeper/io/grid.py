@@ -142,10 +142,13 @@ def _line(x: Values, y: Values) -> tuple[_Lattice | None, tuple[str, ...]]:
     direction, across = np.linalg.svd(centered @ centered.T)[0].T
     if direction[np.argmax(np.abs(direction) > 1e-3)] < 0:
         direction = -direction
+    span, off = float(np.ptp(direction @ centered)), float(np.abs(across @ centered).max())
+    if off > max(_LOOSE / (x.size - 1), 1e-9) * span:
+        return None, ()  # the step of a line of n points is at most 1 / (n - 1) of it
     along = _lattice(direction @ centered)
     if along is None:
         return None, ()
-    off = float(np.abs(across @ centered).max()) / along.step
+    off /= along.step
     is_single = np.unique(along.index).size == x.size
     if off > (_LOOSE if is_single else 1e-9):
         return None, ()

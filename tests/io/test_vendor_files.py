@@ -166,6 +166,18 @@ def test_wire_files_that_are_none(tmp_path: Path, content: bytes, text: str) -> 
         nd.read(save(tmp_path / "a.wdf", content))
 
 
+def test_an_axis_that_merely_looks_like_nm_is_not_converted(tmp_path: Path) -> None:
+    """A narrow window in cm-1, as the file says: no laser line turns it into another."""
+    pytest.importorskip("wdf")
+    axis = np.linspace(500, 540, 100)
+    content = wdf_bytes(numbered(1, 1, 100)[0], kind=1, axis=axis)
+    with pytest.raises(AxisError, match="laser line is not stated"):
+        nd.read(save(tmp_path / "a.wdf", content))
+    in_nm = wdf_bytes(numbered(1, 1, 100)[0], kind=1, axis=axis, axis_unit=3, laser_nm=488)
+    cube = nd.read(save(tmp_path / "b.wdf", in_nm))
+    assert cube.wavenumber[0] == pytest.approx(1e7 / 488 - 1e7 / 500, abs=0.01)
+
+
 # ---- Galactic .spc
 
 

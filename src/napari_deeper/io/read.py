@@ -220,7 +220,8 @@ def _axis(
     is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
     if not is_nm:
         return values, ()
-    stated = contents.header.get("excitation_nm")
+    # What merely looks like nm is not converted with a laser line that nobody gave for it.
+    stated = contents.header.get("excitation_nm") if contents.axis_unit == "nm" else None
     excitation = stated if given.excitation_nm is None else given.excitation_nm
     if excitation is None:
         raise AxisError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from napari_deeper.io.grid import grid_points
 from napari_deeper.spectra.errors import FileError
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def full_grid(n_y: int, n_x: int, dy: float = 1.5, dx: float = 0.5) -> tuple[Any, Any, Any]:
@@ -107,6 +110,34 @@ def test_places_measured_twice_are_averaged() -> None:
     gridded = grid_points(x[again], y[again], spectra)
     np.testing.assert_array_equal(gridded.intensity[1, 1], spectra[5] + 5)
     assert gridded.notes == ("1 places were measured more than once; their spectra were averaged.",)
+
+
+def test_stray_points_are_left_out_with_a_note() -> None:
+    x, y, spectra = full_grid(7, 9)
+    x[60:] = [-69.87, -68.21, -67.03]
+    gridded = grid_points(x, y, spectra)
+    expected = np.where(np.arange(63)[:, None] < 60, spectra, np.nan).reshape(7, 9, 3)
+    np.testing.assert_array_equal(gridded.intensity, expected)
+    assert "3 of 63 points share no row or column" in gridded.notes[0]
+    x[50:] += np.random.default_rng(0).uniform(0, 0.4, 13)
+    with pytest.raises(FileError, match="scattered"):
+        grid_points(x, y, spectra)
+
+
+def test_a_measured_map_that_was_stopped() -> None:
+    """LabSpec gave the 18 points of the last line places of their own; the other 19 lines are whole."""
+    path = SHARED / "formats" / "horiba" / "labspec_map_incomplete_grid.txt"
+    if not path.exists():
+        pytest.skip(f"measured data is not here: {path}")
+    table = np.loadtxt(path, skiprows=1, encoding="latin-1")
+    gridded = grid_points(table[:, 0], table[:, 1], table[:, 2:])
+    assert gridded.intensity.shape == (20, 19, 616)
+    assert gridded.pixel_size == pytest.approx((5.2555, 5.0717), abs=1e-3)
+    assert "18 of 398 points" in gridded.notes[0]
+    k = 137
+    row = round((table[k, 1] - gridded.origin[0]) / gridded.pixel_size[0])
+    column = round((table[k, 0] - gridded.origin[1]) / gridded.pixel_size[1])
+    np.testing.assert_allclose(gridded.intensity[row, column], table[k, 2:], rtol=1e-6)
 
 
 def rotated(degrees: float) -> tuple[Any, Any, Any]:

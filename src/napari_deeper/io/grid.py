@@ -9,6 +9,7 @@ Known limits: the grid must be even and run along x and y. A rotated grid, or sc
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ _MOST_STEPS = 20_000
 # Chance at which as many scattered points would fit some grid as well.
 _CHANCE = 0.02
 _SAMPLE = 512
+# Share of the points that must be on the grid for the others to be left out.
+_FEWEST_KEPT = 0.9
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,9 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
     -------
     Gridded
         Row 0 has the lowest y, column 0 the lowest x. Points that share a place are averaged. Points
-        on a straight line that does not run along x are one row, from its end of lowest x (of lowest y where it is
-        vertical); the pixel size is then the distance along the line.
+        on a straight line that does not run along x are one row, from its end of lowest x (of lowest y
+        where it is vertical); the pixel size is then the distance along the line. Where at most a tenth
+        of the points fit no grid that the others make, they are left out with a note.
 
     Raises
     ------
@@ -96,6 +100,38 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
         If the points are rotated, scattered, all in one place, or too few for the grid they span.
     """
     x, y, spectra = _checked(x, y, spectra)
+    try:
+        return _grid(x, y, spectra)
+    except FileError:
+        kept = _on_shared_lines(x, y)
+        if kept is None:
+            raise
+        gridded = _grid(x[kept], y[kept], spectra[kept])
+    stray = int(np.argmin(kept))
+    note = (
+        f"{(~kept).sum()} of {x.size} points share no row or column with the others, the first at (x, y) = "
+        f"({x[stray]:.6g}, {y[stray]:.6g}) um; they were left out."
+    )
+    return dataclasses.replace(gridded, notes=(note, *gridded.notes))
+
+
+def _on_shared_lines(x: Values, y: Values) -> NDArray[np.bool_] | None:
+    """Return which points share their x and their y with many others, if nearly all do and some do not.
+
+    LabSpec writes such stray places for the last line of a map that was stopped.
+    """
+    kept = np.ones(x.size, dtype=bool)
+    for values in (x, y):
+        order = np.argsort(values)
+        new = np.diff(values[order], prepend=-np.inf) > 1e-6 * np.ptp(values)
+        place = np.empty(x.size, dtype=np.intp)
+        place[order] = np.cumsum(new) - 1
+        n_sharing = np.bincount(place)[place]
+        kept &= n_sharing >= max(2, np.median(n_sharing) / 4)
+    return kept if _FEWEST_KEPT * x.size <= kept.sum() < x.size else None
+
+
+def _grid(x: Values, y: Values, spectra: NDArray[Any]) -> Gridded:
     if x.size == 1:
         return Gridded(spectra[None].astype(np.float32), None, (float(y[0]), float(x[0])))
     if max(np.ptp(x), np.ptp(y)) <= 1e-9 * max(np.abs(x).max(), np.abs(y).max()):

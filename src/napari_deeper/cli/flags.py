@@ -23,7 +23,11 @@ _READING = "How to read IN"
 _RUNNING = "Running"
 
 Source = Annotated[
-    Path, typer.Argument(metavar="IN", help="The cube: .npz, .npy, .mat (WITec too) or .zarr.")
+    Path,
+    typer.Argument(
+        metavar="IN",
+        help="The cube: .npz, .npy, .mat (WITec too), .zarr, or a file of an instrument.",
+    ),
 ]
 Target = Annotated[
     Path, typer.Argument(metavar="OUT", help="Where to write the result: .npz, .zarr or .mat.")
@@ -56,7 +60,9 @@ Excitation = Annotated[
 Variable = Annotated[
     str,
     typer.Option(
-        metavar="NAME", help="Which array, where a file holds several.", rich_help_panel=_READING
+        metavar="NAME",
+        help="Which array, where a file holds several; rows and columns, for example 17x16, of a .spc map.",
+        rich_help_panel=_READING,
     ),
 ]
 Force = Annotated[

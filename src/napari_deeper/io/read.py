@@ -14,8 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.io.contents import Contents
+from napari_deeper.io.envi import read_envi
+from napari_deeper.io.galactic import read_spc
+from napari_deeper.io.hyperspy import read_hspy, read_zspy
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.renishaw import read_wdf
+from napari_deeper.io.rosetta import read_labspec_xml, read_tvf
+from napari_deeper.io.witec_project import read_wip
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
@@ -32,12 +38,22 @@ Reader = Callable[[Path, str | None], Contents]
 
 # A new format is one function (path, variable) -> Contents, and one line here.
 _READERS: dict[str, Reader] = {
+    ".hdr": read_envi,
+    ".hspy": read_hspy,
+    ".img": read_envi,
     ".mat": read_mat,
     ".npy": read_npy,
     ".npz": read_npz,
+    ".spc": read_spc,
+    ".tvf": read_tvf,
+    ".wdf": read_wdf,
+    ".wid": read_wip,
+    ".wip": read_wip,
+    ".xml": read_labspec_xml,
     ".zarr": read_zarr,
+    ".zspy": read_zspy,
 }
-_FOLDERS = (".zarr",)
+_FOLDERS = (".zarr", ".zspy")
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class _Given:
 
 
 def readable_suffixes() -> tuple[str, ...]:
-    """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ".npz", ".zarr")``."""
+    """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ...)``."""
     return tuple(_READERS)
 
 
@@ -71,21 +87,23 @@ def read(
     excitation_nm: float | None = None,
     variable: str | None = None,
 ) -> RamanCube:
-    """Read a cube from a file or a .zarr folder.
+    """Read a cube from a file, or from a .zarr or .zspy folder.
 
     Parameters
     ----------
     path
-        .npz, .npy, .mat (WITec export or plain arrays) or .zarr.
+        .npz, .npy, .mat (WITec export or plain arrays), .zarr, or a file of an instrument: .wdf, .wip,
+        .wid, .spc, .xml (LabSpec), .tvf, .hdr or .img (ENVI), .hspy, .zspy.
     wavenumber
         (channel,) in cm-1, or two numbers: the first and last channel of an even axis. Needed where
         the file states no axis; where it does, this replaces it.
     pixel_size
         (dy, dx) in um, or one number for both; replaces what the file says.
     excitation_nm
-        Laser wavelength in nm; needed where the axis of the file is in nm.
+        Laser wavelength in nm; needed where the axis of the file is in nm and the file does not say it.
     variable
-        Which array to read where a .npz or .mat file holds several.
+        Which array to read where a file holds several; of a .spc map, which states no image size, its
+        rows and columns, for example ``"17x16"``.
 
     Returns
     -------
@@ -105,8 +123,9 @@ def read(
     path = Path(path)
     reader = _reader_for(path)
     try:
-        contents = reader(path, variable)
-        return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+        with np.errstate(all="ignore"):  # damaged files hold numbers beyond all bounds
+            contents = reader(path, variable)
+            return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
     except DeeperError as error:
         raise type(error)(f"{path.name}: {error}") from error
     except MemoryError as error:
@@ -121,7 +140,7 @@ def _reader_for(path: Path) -> Reader:
     if not path.exists():
         raise FileError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir() and suffix not in _FOLDERS:
-        raise FileError(f"{path} is a folder. Give one file, or a .zarr folder.")
+        raise FileError(f"{path} is a folder. Give one file, or a .zarr or .zspy folder.")
     if suffix not in _READERS:
         what = (
             f"napari-deeper cannot read '{path.suffix}' files"
@@ -201,12 +220,18 @@ def _axis(
     is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
     if not is_nm:
         return values, ()
-    if given.excitation_nm is None:
+    # What merely looks like nm is not converted with a laser line that nobody gave for it.
+    stated = contents.header.get("excitation_nm") if contents.axis_unit == "nm" else None
+    excitation = stated if given.excitation_nm is None else given.excitation_nm
+    if excitation is None:
         raise AxisError(
             f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
             "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
         )
-    return wavenumber_from_nm(values, given.excitation_nm), ("The axis was converted from nm.",)
+    note = "The axis was converted from nm."
+    if given.excitation_nm is None:
+        note = f"The axis was converted from nm with the laser line that the file states, {excitation:.6g} nm."
+    return wavenumber_from_nm(values, excitation), (note,)
 
 
 def _real(values: ArrayLike) -> Axis:

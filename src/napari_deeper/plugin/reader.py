@@ -11,14 +11,33 @@ from napari_deeper.plugin.layers import KEY, LayerTuple, layer_tuple
 Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
 
 
+# What a file of ours holds near its start, where its suffix is used by other programs too.
+_MARKS = {".xml": b"<LSX", ".hdr": b"ENVI"}
+_START = 4096
+
+
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Return the reader if the file may hold a cube; a Zarr folder of another program is left to others."""
+    """Return the reader if the file may hold a cube; files and folders of other programs are left to others."""
     first = Path(path if isinstance(path, str) else path[0])
-    if first.suffix.lower() not in readable_suffixes():
+    suffix = first.suffix.lower()
+    if suffix not in readable_suffixes():
         return None
-    if first.is_dir() and not _is_our_zarr(first):
+    if first.is_dir() and suffix == ".zarr" and not _is_our_zarr(first):
+        return None
+    if first.is_file() and not _may_be_ours(first, suffix):
         return None
     return read_layers
+
+
+def _may_be_ours(path: Path, suffix: str) -> bool:
+    """Look at a few bytes: an .xml may be anything, an .img of another kind has no ENVI header beside it."""
+    if suffix == ".img":
+        headers = [path.with_suffix(".hdr"), path.with_suffix(".HDR"), Path(f"{path}.hdr")]
+        return any(header.is_file() and _may_be_ours(header, ".hdr") for header in headers)
+    if suffix not in _MARKS:
+        return True
+    with path.open("rb") as stream:
+        return _MARKS[suffix] in stream.read(_START)
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:

@@ -66,9 +66,7 @@ def run_alone(out: Path, names: list[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         path = nd.write(cube, folder / "noisy.npz", overwrite=True)
         try:
-            result = nd.finetune(
-                [path], folder / "job", what="denoise", overwrite=True, threads=1
-            )
+            result = nd.finetune([path], folder / "job", what="denoise", overwrite=True, threads=1)
         except nd.DeeperError as trouble:
             print(f"{name}: refused: {trouble}", flush=True)
             continue

@@ -101,8 +101,8 @@ class Run:
         with limited_threads(params.threads):
             expected = estimate_training(material.start.model, material.subject, params)
             self.reporter.tell(
-                "planned", **dataclasses.asdict(expected), n_items=material.subject.n_items, alone=material.check is not None,
-                n_test=len(material.test),
+                "planned", **dataclasses.asdict(expected), n_items=material.subject.n_items,
+                n_test=len(material.test), alone=material.check is not None,
             )  # fmt: skip
             return self._train(material)
 

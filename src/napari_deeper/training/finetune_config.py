@@ -14,7 +14,7 @@ FREEZES = ("nothing", "first layers", "all but the last")
 SCRATCH = "scratch"
 
 NETWORKS = ("eigenimages", "hyrisr", "resunet")
-_FOR = {"super-resolve": ("eigenimages", "hyrisr"), "denoise": ("eigenimages", "resunet")}
+NETWORKS_FOR = {"super-resolve": ("eigenimages", "hyrisr"), "denoise": ("eigenimages", "resunet")}
 # Measured on simulated tissue; see docs/fine-tuning.md.
 _RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4, "denoiser": 1e-4}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3, "denoiser": 2e-3}
@@ -262,9 +262,9 @@ class FinetuneParams:
 
 def check_finetune(params: FinetuneParams) -> None:
     """Raise `ParameterError` for settings that do not go together."""
-    if params.network not in _FOR[params.what]:
+    if params.network not in NETWORKS_FOR[params.what]:
         raise ParameterError(
-            f"To {params.what} there are the networks {' and '.join(_FOR[params.what])}, not {params.network}."
+            f"To {params.what} there are the networks {' and '.join(NETWORKS_FOR[params.what])}, not {params.network}."
         )
     if params.scratch and params.from_scratch:
         raise ParameterError(

@@ -27,7 +27,12 @@ from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.weights_box import WeightsBox
 from napari_deeper.spectra.errors import DeeperError, PatchError
 from napari_deeper.spectra.params import to_json
-from napari_deeper.training.finetune_config import SCRATCH, FinetuneParams, check_finetune
+from napari_deeper.training.finetune_config import (
+    NETWORKS_FOR,
+    SCRATCH,
+    FinetuneParams,
+    check_finetune,
+)
 
 PAIR, ALONE = "a pair of layers", "this map alone"
 ANNOTATED, A_FILE = "of the Annotate dock", "a file..."
@@ -128,6 +133,7 @@ class FinetuneForm(QWidget):
         self.high.setToolTip("The map of the same field with a longer exposure")
 
     def _on_task(self, *_: object) -> None:
+        self._suit_networks()
         task = self.task.value()
         denoises = task.what == "denoise"
         # Switched off, not hidden: nothing jumps.
@@ -140,6 +146,15 @@ class FinetuneForm(QWidget):
         self.start.set_wanted([_KINDS[task.architecture]], 0 if denoises else task.scale)
         self._tell_defaults()
         self.changed.emit()
+
+    def _suit_networks(self) -> None:
+        """Offer the networks of the task alone."""
+        known = NETWORKS_FOR[self.task.value().what]
+        box: Any = self.task.field("network")
+        for row in range(box.count()):
+            box.model().item(row).setEnabled(box.itemText(row) in known)
+        if self.task.value().network not in known:
+            self.task.set_field("network", known[0])
 
     @property
     def alone(self) -> bool:
@@ -204,7 +219,7 @@ class FinetuneForm(QWidget):
         return dataclasses.replace(
             self.params.value(), what=task.what, scale=task.scale, network=task.network,
             start=self.start.value(),
-            scratch=self.params.field("scratch").isEnabled() and self.params.value().scratch,
+            scratch=self.params.value().scratch and not (task.what == "denoise" and self.alone),
         )  # fmt: skip
 
     def _data(self, params: FinetuneParams, whole: bool) -> Data:

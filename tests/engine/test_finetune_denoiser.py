@@ -125,6 +125,11 @@ def test_a_worse_network_is_found_out_and_a_better_one_too():
     assert not worse.better and worse.ratio > 1.5 and "keep to those" in worse.words()
     same = check(shipped_net, shipped_net)
     assert same.ratio == 1 and not same.better
+    subject = SelfSubject((NoisyImages(taken, checkered(taken.alive)),), idle, 12)
+    assert subject.score(idle).psnr == 0 and subject.score(shipped_net).psnr > 2
+    broken = small_net()
+    broken.tail.bias.data.fill_(torch.nan)
+    assert subject.score(broken).psnr == -np.inf
     assert not SelfCheck(1 - 0.9 * SURE * 0.02, 0.02).better
     assert SelfCheck(1 - 1.1 * SURE * 0.02, 0.02).better
 

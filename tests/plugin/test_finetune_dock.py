@@ -229,7 +229,7 @@ def test_the_form_starts_from_the_defaults_and_remembers(window):
     assert not dock.form.patches.isEnabled()
     assert "two layers" in dock.message.text()
     dock.form.params.set_field("rate", 0.0)
-    assert rate.text() == "0.0001 (default)"
+    assert rate.text() == "0.001 (default)"
     dock.form.task.set_field("network", "resunet")
     assert rate.text() == "0.0003 (default)"
     dock.form.params.set_field("rate", 0.0003)
@@ -250,6 +250,7 @@ def test_to_denoise_one_layer_alone_can_be_learned_from(window):
     dock.form.learn_from.activated.emit(1)
     assert dock.form.low.isEnabled() and not dock.form.high.isEnabled()
     assert "learned from, by their noise" in dock.message.text()
+    assert dock.form.params.field("rate").text() == "0.0001 (default)"
     assert dock.start_button.isEnabled()
     remembered = dock.form.to_json()
     assert remembered["alone"]
@@ -556,12 +557,12 @@ def test_an_estimate_is_told_as_one(better, said):
     view = JobView()
     planned = {"seconds": 9, "memory_bytes": 1e6, "n_steps": 9, "n_epochs": 3, "device": "the CPU"}
     view.take({"event": "planned", **planned, "alone": True})
-    view.take({"event": "started", "run": "tune", "step": 0, "n_steps": 9, "psnr_before": 2.0})
+    view.take({"event": "started", "run": "tune", "step": 0, "n_steps": 9, "psnr_before": 0.0})
     step = {"run": "tune", "step": 3, "n_steps": 9, "epoch": 1, "n_epochs": 3, "loss": 1.0}
     view.take({"event": "step", **step})
-    view.take({"event": "validated", "run": "tune", "step": 3, "psnr": 2.25})
+    view.take({"event": "validated", "run": "tune", "step": 3, "psnr": 0.25})
     assert "Estimated gain on the pixels held out so far +0.25 dB" in view.sentence()
-    facts = {"psnr_before": 2.0, "psnr_after": 2.3, "recommended": better, "model": "mine"}
+    facts = {"psnr_before": 0.0, "psnr_after": 0.3, "recommended": better, "model": "mine"}
     told = verdict(facts | {"estimated": {"ratio": 0.93, "error": 0.02}})
     assert told.startswith(said) and "0.93 +/- 0.02" in told and "dB" not in told
 

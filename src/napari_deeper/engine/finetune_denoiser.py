@@ -170,7 +170,7 @@ class SelfCheck:
         """Return what was found."""
         found = (
             f"Estimated on the pixels of the map that were not learned from: {self.ratio:.2f} +/- {self.error:.2f} of "
-            "the squared error that the weights it started from leave."
+            "the squared error that the weights it started from leave in its images."
         )
         if self.better:
             return found
@@ -229,14 +229,15 @@ class SelfSubject:
         return _mean(error_of(net, noisy, drawn, level) * _weight(level), mask)
 
     def score(self, net: nn.Module) -> Score:
-        """Estimate the error on the pixels that are held out.
+        """Estimate by how many dB the error on the pixels that are held out is less than that of the first network.
 
-        Its difference from that of the first network is estimated; how large that is, is what the first
-        network itself expects.
+        The difference of the two is estimated; how large the first one's is, is what it expects itself.
         """
         before = self._expected
         after = before + float(np.mean([d.mean() for d in self._gains(net, _N_PROBES, 1)]))
-        return Score(-10 * math.log10(max(after, 0.01 * before)), float("nan"))
+        if not math.isfinite(after):  # a run that diverges may give anything
+            return Score(-math.inf, math.nan)
+        return Score(-10 * math.log10(max(after / before, 0.01)), math.nan)
 
     def check(self, net: nn.Module) -> SelfCheck:
         """Compare a network with the first one on the pixels that are held out, with noise drawn anew."""

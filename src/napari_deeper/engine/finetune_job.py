@@ -73,6 +73,8 @@ class FinetuneJob:
             raise ParameterError(
                 "Noisy maps alone cannot tell how good a network from scratch is: start from trained weights."
             )
+        if self.maps:
+            object.__setattr__(self, "params", self.params.for_alone())
 
 
 def write_job(job: FinetuneJob, path: str | os.PathLike[str] | None = None) -> Path:

@@ -16,6 +16,8 @@ FINISHED, STOPPED, FAILED, DEAD = "finished", "stopped", "failed", "dead"
 ENDED = (FINISHED, STOPPED, FAILED, DEAD)
 # More points than a plot has pixels only cost time.
 _MOST_POINTS = 4000
+# How the note begins that says what `verdict` says too.
+ESTIMATED = "Estimated on the pixels"
 
 
 @dataclass

@@ -16,11 +16,13 @@ SCRATCH = "scratch"
 NETWORKS = ("eigenimages", "hyrisr", "resunet")
 NETWORKS_FOR = {"super-resolve": ("eigenimages", "hyrisr"), "denoise": ("eigenimages", "resunet")}
 # Measured on simulated tissue; see docs/fine-tuning.md.
-_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4, "denoiser": 1e-4}
+_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4, "denoiser": 1e-3}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3, "denoiser": 2e-3}
-_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20, "denoiser": 30}
-_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0, "denoiser": 0.5}
+_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20, "denoiser": 60}
+_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0, "denoiser": 0.85}
 _BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128, "denoiser": 8}
+# Of a noisy map alone little can be learned before its own noise is: few steps, slow, and half of them kept.
+_ALONE_RATE, _ALONE_EPOCHS, _ALONE_BLEND = 1e-4, 30, 0.5
 # What changes the time that a run takes, or how it is kept, and not what comes out.
 _NO_MATTER = ("save_seconds", "threads", "workers", "preview_seconds")
 
@@ -70,7 +72,7 @@ class FinetuneParams:
             "label": "Epochs",
             "tooltip": (
                 "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 (as published), to "
-                "denoise 30, resunet 20"
+                "denoise 60 (30 from a map alone), resunet 20"
             ),
             "min": 0,
             "max": 10**6,
@@ -81,7 +83,7 @@ class FinetuneParams:
         {
             "label": "Learning rate",
             "tooltip": (
-                "The highest one; 0: 0.001 for eigenimages (0.0001 to denoise), else 0.0003, and more from scratch"
+                "The highest one; 0: 0.001 for eigenimages (0.0001 from a map alone), else 0.0003; more from scratch"
             ),
             "min": 0.0,
             "max": 1.0,
@@ -129,7 +131,7 @@ class FinetuneParams:
             "label": "Blend",
             "tooltip": (
                 "Share of the trained weights in what is kept; the rest are those it started from, so that it "
-                "forgets less. 0: 0.85 for eigenimages (0.5 to denoise), else 1"
+                "forgets less. 0: 0.85 for eigenimages (0.5 from a map alone), else 1"
             ),
             "min": 0.0,
             "max": 1.0,
@@ -253,6 +255,15 @@ class FinetuneParams:
     def architecture(self) -> str:
         """``"eigenimages"``, ``"hyrisr"``, ``"resunet"``, or ``"denoiser"``: that of eigenimages."""
         return "denoiser" if self.of_images else self.network
+
+    def for_alone(self) -> FinetuneParams:
+        """Return the settings with the defaults of learning from noisy maps alone filled in."""
+        return dataclasses.replace(
+            self,
+            epochs=self.epochs or _ALONE_EPOCHS,
+            rate=self.rate or _ALONE_RATE,
+            blend=self.blend or _ALONE_BLEND,
+        )
 
     @property
     def of_images(self) -> bool:

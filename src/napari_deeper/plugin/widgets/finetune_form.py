@@ -164,6 +164,8 @@ class FinetuneForm(QWidget):
     def _tell_defaults(self) -> None:
         """Show what 0 stands for with this network and start."""
         bare = dataclasses.replace(self.settings(), epochs=0, rate=0.0)
+        if bare.what == "denoise" and self.alone:
+            bare = bare.for_alone()
         # The box for whole numbers has no text for a special value.
         rows: Any = self.params.layout()
         label = rows.labelForField(self.params.field("epochs"))
@@ -245,9 +247,10 @@ class FinetuneForm(QWidget):
     def restore(self, record: dict[str, Any]) -> None:
         """Show what `to_json` returned; what this version does not know stays as it is."""
         record = {**record, "start": ""}  # weights that are gone would only be in the way
+        alone = record.pop("alone", False)
         restore(self.task, record)
         restore(self.params, record)
-        self.learn_from.setCurrentText(ALONE if record.get("alone") else PAIR)
+        self.learn_from.setCurrentText(ALONE if alone else PAIR)
         self._on_task()
 
 

@@ -22,6 +22,7 @@ BEFORE = "what it started from"
 IMAGES = ("nearest", "bilinear", "now", "target")
 SPECTRA = {"measured": "#999999", "start": "#56B4E9", "now": "#E69F00", "target": "#009E73"}
 _TINY = 1e-30
+_PSNR, _GAIN = "Validation<br>PSNR (dB)", "Estimated<br>gain (dB)"
 
 
 class TrainingPlot(QWidget):
@@ -31,7 +32,7 @@ class TrainingPlot(QWidget):
         super().__init__()
         self.legend = CurveLegend()
         self.validation, self.loss = (
-            _plot(self, "Validation<br>PSNR (dB)"),
+            _plot(self, _PSNR),
             _plot(self, "Training<br>loss"),
         )
         self.loss.getPlotItem().setLabel("bottom", "Step")
@@ -52,6 +53,8 @@ class TrainingPlot(QWidget):
 
     def show_view(self, view: JobView) -> None:
         """Draw the courses of a job."""
+        label = _GAIN if view.alone else _PSNR
+        self.validation.getPlotItem().setLabel("left", label)
         entries = []
         for run, course in view.courses.items():
             color = COLORS.get(run, "#CC79A7")

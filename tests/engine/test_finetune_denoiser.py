@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import napari_deeper as nd
+from napari_deeper.engine import finetune_judge
 from napari_deeper.engine.auto import without_spikes
 from napari_deeper.engine.finetune_denoiser import (
     SURE,
@@ -17,6 +18,7 @@ from napari_deeper.engine.finetune_denoiser import (
     error_of,
 )
 from napari_deeper.engine.finetune_images import MapImages
+from napari_deeper.engine.finetune_judge import PatchScore, Verdict
 from napari_deeper.engine.finetune_maps import from_maps, from_pairs
 from napari_deeper.engine.finetune_pairs import Pair
 from napari_deeper.engine.finetune_start import open_start
@@ -172,6 +174,31 @@ def test_a_pair_is_learned_from_one_part_and_judged_on_another(tmp_path):
     assert said == (not result.recommended)
     with pytest.raises(nd.DeeperError, match="a resunet is needed"):
         nd.denoise(noisy, method="resunet", model="mine")
+
+
+@pytest.mark.parametrize(("psnr", "lost"), [(41.0, True), (39.0, False)])
+def test_weights_that_lose_on_the_test_part_are_not_recommended(psnr, lost, tmp_path, monkeypatch):
+    noisy, truth = field(0.8, (14, 44))
+    low = nd.write(noisy, tmp_path / "low.npz")
+    high = nd.write(truth, tmp_path / "high.npz")
+
+    def judge(test, runs, *args, **settings):
+        return Verdict(
+            tuple(
+                PatchScore(item.name, "", name, psnr if name == "pretrained" else 40.0, 0.9, 1e-4)
+                for name in runs
+                for item in test
+            ),
+            images={"target": np.eye(9, dtype=np.float32)},
+        )
+
+    monkeypatch.setattr(finetune_judge, "judge", judge)
+    settings = {**QUICK, "epochs": 6, "what": "denoise", "name": "mine"}
+    result = nd.finetune([(low, high)], tmp_path / "job", **settings)
+    assert result.psnr_after > result.psnr_before
+    assert result.recommended != lost and result.model.card["recommended"] != lost
+    notes = nd.denoise(noisy, model="mine").provenance[-1].notes
+    assert any("not on the test part" in note for note in notes) == lost
 
 
 def test_parts_of_a_pair_share_no_pixel_and_a_better_network_scores_higher():

@@ -13,7 +13,7 @@ from torch import nn
 
 from napari_deeper.engine.finetune_denoiser import SelfCheck
 from napari_deeper.engine.finetune_job import FinetuneJob
-from napari_deeper.engine.finetune_judge import MEASURES, TUNED, Verdict
+from napari_deeper.engine.finetune_judge import MEASURES, PRETRAINED, TUNED, Verdict
 from napari_deeper.engine.finetune_material import Material
 from napari_deeper.engine.finetune_start import sha256_of
 from napari_deeper.models import checkpoint
@@ -124,6 +124,14 @@ def save_weights(record: Record, net: nn.Module, path: Path) -> Path:
             f"{path} cannot be written: {error.strerror or error}. The best weights are kept in "
             f"{record.job.folder / 'best.safetensors'}: make room, and run the same job again."
         ) from error
+
+
+def lost_to_start(verdict: Verdict) -> bool:
+    """Tell whether the weights that were started from are better on the test patches, on average."""
+    if PRETRAINED not in verdict.methods:
+        return False
+    mine, theirs = (float(np.mean(verdict.values(m, "psnr"))) for m in (TUNED, PRETRAINED))
+    return theirs > mine
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:

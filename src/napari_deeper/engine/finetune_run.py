@@ -164,7 +164,15 @@ class Run:
         path = model.save_weights(record, tuned.net, job.folder / "model.safetensors")
         verdict = self._judge(material, path, scratch, record)
         self._say(*([] if check else model.verdict_notes(verdict)))
-        record = dataclasses.replace(record, notes=tuple(self.notes), verdict=verdict)
+        if recommended and job.params.of_images and model.lost_to_start(verdict):
+            recommended = False
+            self._say(
+                "Better on the validation part, but not on the test part, than the weights it started from: keep to "
+                "those. The field may be too small, or differ from place to place."
+            )
+        record = dataclasses.replace(
+            record, notes=tuple(self.notes), verdict=verdict, recommended=recommended
+        )
         path = model.save_weights(record, tuned.net, path)
         kept = user_models.add_model(path, user_models.free_name(job.name or record.made_up_name))
         files = write_finetune_report(

@@ -210,6 +210,11 @@ def verdict(facts: Mapping[str, Any], from_scratch: bool = False) -> str:
             f"({after - before:+.2f} dB). The model '{facts['model']}' can be chosen in Enhance; the shipped "
             "weights stay the default there."
         )
+    if after > before:
+        return (
+            f"Not better than {start} on the test part, although on the validation part ({after:.2f} dB after, "
+            f"{before:.2f} dB before). Keep to those; they stay the default."
+        )
     return (
         f"Not better than {start} on the validation patches: {after:.2f} dB after, {before:.2f} dB before. "
         "Keep to those; they stay the default. More, or other, patches may help."

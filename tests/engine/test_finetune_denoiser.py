@@ -22,7 +22,7 @@ from napari_deeper.engine.finetune_judge import PatchScore, Verdict
 from napari_deeper.engine.finetune_maps import from_maps, from_pairs
 from napari_deeper.engine.finetune_pairs import Pair
 from napari_deeper.engine.finetune_start import open_start
-from napari_deeper.models import user_models
+from napari_deeper.models import checkpoint, user_models
 from napari_deeper.models.checkpoint import load, shipped
 from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig, rms
 from napari_deeper.spectra.errors import CubeError, ParameterError
@@ -193,7 +193,10 @@ def test_weights_that_lose_on_the_test_part_are_not_recommended(psnr, lost, tmp_
         )
 
     monkeypatch.setattr(finetune_judge, "judge", judge)
-    settings = {**QUICK, "epochs": 6, "what": "denoise", "name": "mine"}
+    idle = checkpoint.save(  # anything is better than this
+        small_net(), tmp_path / "idle.safetensors", {"normalization": "noise"}, one_file=True
+    )
+    settings = {**QUICK, "epochs": 6, "what": "denoise", "name": "mine", "start": str(idle)}
     result = nd.finetune([(low, high)], tmp_path / "job", **settings)
     assert result.psnr_after > result.psnr_before
     assert result.recommended != lost and result.model.card["recommended"] != lost

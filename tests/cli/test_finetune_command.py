@@ -203,6 +203,8 @@ def test_an_estimate_trains_nothing(patches, tmp_path):
     ("flags", "message"),
     [(["p.json"], "--out FOLDER"), (["--out", "x"], "file of patches"),
      (["--what", "denoise", "--out", "x", "--low", "a"], "1 --low and 0 --high"),
+     (["--what", "denoise", "--out", "x", "--map", "a", "--low", "b", "--high", "c"], "without pairs"),
+     (["--what", "denoise", "--out", "x", "--map", "a", "--network", "resunet"], "maps alone"),
      (["--job", "j.json", "--epochs", "3"], "--job says everything"),
      (["p.json", "--out", "x", "--scale", "7"], "scale is 7")],
 )  # fmt: skip

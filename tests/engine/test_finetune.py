@@ -28,6 +28,7 @@ from napari_deeper.spectra.errors import (
     PatchError,
 )
 from napari_deeper.spectra.patches import Patch, PatchCube, PatchSet
+from napari_deeper.training.finetune_config import check_finetune
 
 AXIS = np.linspace(600, 1800, 60)
 QUICK = {"epochs": 1, "threads": 1, "precision": "32", "device": "cpu", "preview_seconds": 0}
@@ -209,6 +210,9 @@ def test_settings_that_do_not_go_together_are_refused(patches, tmp_path):
         nd.finetune(patches, tmp_path, start="scratch", scratch=True)
     with pytest.raises(ParameterError, match="cannot be frozen"):
         nd.finetune(patches, tmp_path, start="scratch", freeze="first layers")
+    for what, network in (("denoise", "hyrisr"), ("super-resolve", "resunet")):
+        with pytest.raises(ParameterError, match=f"To {what} there are .* not {network}"):
+            check_finetune(nd.FinetuneParams(what=what, network=network))
     with pytest.raises(ParameterError, match="file of patches"):
         nd.FinetuneJob(tmp_path, nd.FinetuneParams())
     with pytest.raises(ParameterError, match="pairs of files"):
@@ -249,7 +253,7 @@ def test_a_wrong_job_file_is_refused(patches, tmp_path, change, message):
         nd.read_job(path)
 
 
-def test_a_denoiser_learns_from_pairs(tmp_path):
+def test_the_denoiser_of_spectra_learns_from_pairs(tmp_path):
     piece = tissue((8, 30), 0.5, np.random.default_rng(0), AXIS).cube
     for name, exposure, seed in (("fast", 1.0, 1), ("slow", 50.0, 2)):
         nd.write(
@@ -257,7 +261,9 @@ def test_a_denoiser_learns_from_pairs(tmp_path):
             tmp_path / f"{name}.npz",
         )
     pair = (tmp_path / "fast.npz", tmp_path / "slow.npz")
-    result = nd.finetune([pair], tmp_path / "job", what="denoise", batch_size=32, **QUICK)
+    result = nd.finetune(
+        [pair], tmp_path / "job", what="denoise", network="resunet", batch_size=32, **QUICK
+    )
     assert result.model.kind == "resunet" and result.model.scale is None
     methods = {"fine-tuned", "pretrained", "auto", "low-rank", "savgol", "wavelet", "as measured"}
     assert {s.method for s in result.scores} == methods
@@ -268,10 +274,10 @@ def test_a_denoiser_learns_from_pairs(tmp_path):
 
 
 def test_pairs_that_do_not_lie_over_each_other_are_refused():
-    start = open_start(nd.FinetuneParams(what="denoise"))
+    start = open_start(nd.FinetuneParams(what="denoise", network="resunet"))
     good = map_of(0, (20, 20), 50.0)
     moved = dataclasses.replace(good, intensity=np.roll(good.intensity, 2, axis=1))
-    params = nd.FinetuneParams(what="denoise")
+    params = nd.FinetuneParams(what="denoise", network="resunet")
     with pytest.raises(CubeError, match=r"shifted against each other by 0 and -?2 pixels"):
         from_pairs([Pair(moved, good)], params, start)
     other = map_of(9, (20, 20), 50.0)
@@ -288,9 +294,11 @@ def test_pairs_that_do_not_lie_over_each_other_are_refused():
 
 
 def test_the_parts_of_a_split_field_share_no_pixel():
-    start = open_start(nd.FinetuneParams(what="denoise"))
+    start = open_start(nd.FinetuneParams(what="denoise", network="resunet"))
     low, high = map_of(0, (6, 40), 5.0), map_of(0, (6, 40), 50.0)
-    made = from_pairs([Pair(low, high)], nd.FinetuneParams(what="denoise"), start)
+    made = from_pairs(
+        [Pair(low, high)], nd.FinetuneParams(what="denoise", network="resunet"), start
+    )
     n_test = sum(item.target.shape[0] * item.target.shape[1] for item in made.test)
     n = [sum(len(a) for a, _ in part) for part in (made.subject.train, made.subject.validation)]
     assert n == [168, 36] and n_test == 36

@@ -18,12 +18,13 @@ from napari_deeper import Patch, RamanCube, read_cubes, read_patches
 from napari_deeper.engine.finetune_job import read_job
 from napari_deeper.models.user_models import list_models
 from napari_deeper.plugin import finetune_job
-from napari_deeper.plugin.finetune_view import JobView
+from napari_deeper.plugin.finetune_data import LayerAlone
+from napari_deeper.plugin.finetune_view import JobView, verdict
 from napari_deeper.plugin.layers import add_cube
 from napari_deeper.plugin.widgets import finetune, finetune_estimate
 from napari_deeper.plugin.widgets.finetune import FinetuneWidget
 from napari_deeper.plugin.widgets.finetune_closing import GO_ON, STAY, STOP, ClosingQuestion
-from napari_deeper.plugin.widgets.finetune_form import ANNOTATED
+from napari_deeper.plugin.widgets.finetune_form import ALONE, ANNOTATED, PAIR
 from napari_deeper.plugin.widgets.finetune_result import EACH
 from napari_deeper.training.finetune_config import FinetuneParams
 
@@ -227,11 +228,37 @@ def test_the_form_starts_from_the_defaults_and_remembers(window):
     assert not dock.form.task.field("scale").isEnabled()
     assert not dock.form.patches.isEnabled()
     assert "two layers" in dock.message.text()
+    dock.form.params.set_field("rate", 0.0)
+    assert rate.text() == "0.001 (default)"
+    dock.form.task.set_field("network", "resunet")
+    assert rate.text() == "0.0003 (default)"
+    dock.form.params.set_field("rate", 0.0003)
     again = dock.form.to_json()
     dock.form.task.set_field("what", "super-resolve")
     dock.form.restore(again)
     assert dock.form.settings().what == "denoise"
+    assert dock.form.settings().network == "resunet"
     assert dock.form.settings().rate == 0.0003
+
+
+def test_to_denoise_one_layer_alone_can_be_learned_from(window):
+    _, _, dock = window
+    assert not dock.form.learn_from.isEnabled()
+    dock.form.task.set_field("what", "denoise")
+    assert dock.form.high.isEnabled()
+    dock.form.learn_from.setCurrentText(ALONE)
+    dock.form.learn_from.activated.emit(1)
+    assert dock.form.low.isEnabled() and not dock.form.high.isEnabled()
+    assert "learned from, by their noise" in dock.message.text()
+    assert dock.form.params.field("rate").text() == "0.0001 (default)"
+    assert dock.start_button.isEnabled()
+    remembered = dock.form.to_json()
+    assert remembered["alone"]
+    dock.form.learn_from.setCurrentText(PAIR)
+    dock.form.restore(remembered)
+    assert dock.form.alone
+    data = dock.form.value(whole=True).data
+    assert isinstance(data, LayerAlone) and data.cube.shape == (32, 32, 60)
 
 
 def test_start_offers_scratch_and_the_models_that_suit(window):
@@ -252,7 +279,12 @@ def test_start_offers_scratch_and_the_models_that_suit(window):
     assert dock.form.settings().start == ""
     assert "other scale" in labels()
     dock.form.task.set_field("what", "denoise")
-    assert "denoiser" in labels()
+    make_model("of images", kind="eigenimage", scale=None)
+    assert "of images" in labels() and "denoiser" not in labels() and "mine" not in labels()
+    dock.form.task.set_field("network", "resunet")
+    assert "denoiser" in labels() and "of images" not in labels()
+    dock.form.task.set_field("what", "super-resolve")
+    assert dock.form.settings().network == "eigenimages"
 
 
 def test_a_saved_file_of_patches_is_taken(window, tmp_path, qtbot):
@@ -552,6 +584,21 @@ def test_models_are_renamed_shared_added_and_removed(window, tmp_path, qtbot):
     assert "junk.safetensors is no model" in page.message.text()
     enhance.form.super_resolve.set_field("scale", 3)
     assert enhance.form.value().super_resolve.model == ""  # it was made for another scale
+
+
+@pytest.mark.parametrize(("better", "said"), [(True, "Better than"), (False, "Not clearly better")])
+def test_an_estimate_is_told_as_one(better, said):
+    view = JobView()
+    planned = {"seconds": 9, "memory_bytes": 1e6, "n_steps": 9, "n_epochs": 3, "device": "the CPU"}
+    view.take({"event": "planned", **planned, "alone": True})
+    view.take({"event": "started", "run": "tune", "step": 0, "n_steps": 9, "psnr_before": 0.0})
+    step = {"run": "tune", "step": 3, "n_steps": 9, "epoch": 1, "n_epochs": 3, "loss": 1.0}
+    view.take({"event": "step", **step})
+    view.take({"event": "validated", "run": "tune", "step": 3, "psnr": 0.25})
+    assert "Estimated gain on the pixels held out so far +0.25 dB" in view.sentence()
+    facts = {"psnr_before": 0.0, "psnr_after": 0.3, "recommended": better, "model": "mine"}
+    told = verdict(facts | {"estimated": {"ratio": 0.93, "error": 0.02}})
+    assert told.startswith(said) and "0.93 +/- 0.02" in told and "dB" not in told
 
 
 def test_the_view_passes_over_what_it_does_not_know():

@@ -47,6 +47,12 @@ _High = Annotated[
         "--high", metavar="FILE", help="The good map of the same field, in the same order."
     ),
 ]
+_Map = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--map", metavar="FILE", help="To denoise without pairs: a noisy map. May be given again."
+    ),
+]
 _Json = Annotated[
     bool, typer.Option("--json", help="Print each event as a line of JSON, for programs.")
 ]
@@ -61,6 +67,7 @@ FINETUNE_FILES: dict[str, tuple[Any, Any]] = {
     "name": (_Name, ""),
     "low": (_Low, None),
     "high": (_High, None),
+    "maps": (_Map, None),
     "as_json": (_Json, False),
     "only_estimate": (_Estimate, False),
 }
@@ -74,6 +81,10 @@ FINETUNE_HELP = """Train weights on, on patches of your own maps; the result is 
     To denoise, give pairs of maps of one field:
 
     [bold]napari-deeper finetune --what denoise --low fast.npz --high slow.npz --out tuning[/bold]
+
+    Or, where there is no better map, the noisy map that is to be denoised:
+
+    [bold]napari-deeper finetune --what denoise --map fast.npz --out tuning[/bold]
 
     The same command goes on after Ctrl-C or a kill. While it runs, the word pause, continue, stop (and
     keep the best) or cancel in the file FOLDER/control does what it says. --job does what a job file
@@ -106,7 +117,7 @@ def run_finetune(values: dict[str, Any]) -> None:
 def _job(values: dict[str, Any]) -> FinetuneJob:
     params = settings_from(FinetuneParams, values)
     if values["job"]:
-        given = [n for n in ("patches", "out", "name", "low", "high") if values[n]]
+        given = [n for n in ("patches", "out", "name", "low", "high", "maps") if values[n]]
         if given or params != FinetuneParams():
             raise ParameterError("--job says everything: give no other settings with it.")
         return read_job(values["job"])
@@ -116,7 +127,8 @@ def _job(values: dict[str, Any]) -> FinetuneJob:
     if len(low) != len(high):
         raise ParameterError(f"{len(low)} --low and {len(high)} --high do not make pairs.")
     pairs = tuple(PairFiles(a, b) for a, b in zip(low, high, strict=True))
-    return FinetuneJob(values["out"], params, values["patches"], pairs, values["name"])
+    maps = tuple(values["maps"] or ())
+    return FinetuneJob(values["out"], params, values["patches"], pairs, values["name"], maps)
 
 
 def _run(job: FinetuneJob, values: dict[str, Any]) -> FinetuneResult:
@@ -142,7 +154,10 @@ def _tell(result: FinetuneResult) -> None:
         typer.echo(f"- {note}")
     if result.model is None:
         return
-    typer.echo(f"Validation: {result.psnr_before:.2f} dB before, {result.psnr_after:.2f} dB after")
+    if "estimated" not in result.model.card.get("figures", {}):
+        typer.echo(
+            f"Validation: {result.psnr_before:.2f} dB before, {result.psnr_after:.2f} dB after"
+        )
     for method in dict.fromkeys(score.method for score in result.scores):
         values = [score.psnr for score in result.scores if score.method == method]
         typer.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_deeper.engine.denoise import MIN_SIDE, Denoised, DenoiseParams
 from napari_deeper.engine.eigenimages import EigenimageCleaner, has_space, open_cleaner
 from napari_deeper.engine.mixture import network_share
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk
+from napari_deeper.models.checkpoint import load
 from napari_deeper.processing import shot_noise, spikes
 from napari_deeper.processing.shot_noise import NoiseScale
 from napari_deeper.spectra.axis import Axis
@@ -53,8 +55,13 @@ def denoise_map(
     notes
         Gets sentences for the user.
     """
-    bridged, noise, spiked = _without_spikes(spectra)
-    cleaner = _open_cleaner(alive, noise, p, notes)
+    images = p.model if p.model and load(p.model).kind == "eigenimage" else ""
+    if (
+        images
+    ):  # the user's weights are those of the images; the spectral network is the shipped one
+        p = replace(p, model="")
+    bridged, noise, spiked = without_spikes(spectra)
+    cleaner = _open_cleaner(alive, noise, p.device, images, notes)
     shrinkage = Shrinkage(noise, alive, cleaner, notes)
     shrunk = shrinkage.run(bridged, progress.part(0.0, 0.1))
     notes.append(_describe(noise, cleaner))
@@ -71,7 +78,7 @@ def denoise_map(
     return Denoised(result.intensity, record, result.uncertainty, result.flagged)
 
 
-def _without_spikes(spectra: Spectra) -> tuple[Spectra, NoiseScale, Mask]:
+def without_spikes(spectra: Spectra) -> tuple[Spectra, NoiseScale, Mask]:
     """Bridge strong spikes of one channel; return the spectra, their noise, and the pixels struck."""
     bridged, spiked = spectra, np.zeros(len(spectra), bool)
     for _ in range(_MAX_SPIKE_ROUNDS):
@@ -133,22 +140,29 @@ def _with_network(
 
 
 def _open_cleaner(
-    alive: Mask, noise: NoiseScale, p: DenoiseParams, notes: list[str]
+    alive: Mask, noise: NoiseScale, device: str, model: str, notes: list[str]
 ) -> EigenimageCleaner | None:
+    unused = f" The weights '{model}' had no say." if model else ""
     if not has_space(alive):
         notes.append(
             "auto did not compare neighboring pixels: that takes a map of at least "
-            f"{MIN_SIDE} x {MIN_SIDE} spectra that vary."
+            f"{MIN_SIDE} x {MIN_SIDE} spectra that vary.{unused}"
         )
         return None
     if noise.photons < MIN_PHOTONS_FOR_IMAGES:
-        notes.append("auto did not compare neighboring pixels: there are too few photons for it.")
+        notes.append(
+            f"auto did not compare neighboring pixels: there are too few photons for it.{unused}"
+        )
         return None
     try:
-        return open_cleaner(alive, p.device)
+        cleaner = open_cleaner(alive, device, model)
     except CheckpointError as error:
+        if model:
+            raise
         notes.append(f"auto did not compare neighboring pixels. {error}")
         return None
+    notes.extend(cleaner.notes)
+    return cleaner
 
 
 def _describe(noise: NoiseScale, cleaner: EigenimageCleaner | None) -> str:

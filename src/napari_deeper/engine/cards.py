@@ -41,6 +41,17 @@ def read_card(kind: str, model: str = "", scale: int | None = None) -> CardSumma
         return None
 
 
+def is_of_images(model: str) -> bool:
+    """Tell whether own weights are of a network for eigenimages, which knows no channels."""
+    if not model:
+        return False
+    try:
+        path = user_models.resolve(model)
+        return _read(path.with_suffix(".json"), path).get("kind") == "eigenimage"
+    except (OSError, ValueError, CheckpointError):
+        return False
+
+
 def _read(beside: Path, path: Path) -> dict[str, Any]:
     if beside.is_file():
         card: dict[str, Any] = json.loads(beside.read_text(encoding="utf-8"))

@@ -49,7 +49,9 @@ class DenoiseParams:
         str,
         {
             "label": "Weights",
-            "tooltip": "Path of your own ResUNet weights (.safetensors or .pt); empty: the shipped ones",
+            "tooltip": (
+                "Your own weights: of the network of eigenimages for auto, or of a ResUNet; empty: the shipped ones"
+            ),
         },
     ] = ""
     device: DeviceSetting = "auto"

@@ -36,6 +36,8 @@ class EigenimageCleaner:
     ----------
     alive
         (y, x): the pixels, in this order, whose scores are given; the others are flat.
+    notes
+        Of the weights' card: what their user should know.
     """
 
     model: EigenimageDenoiser
@@ -43,6 +45,7 @@ class EigenimageCleaner:
     alive: Mask
     name: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
     def record(self) -> dict[str, str]:
         """Return what the provenance should say about it."""
@@ -63,16 +66,11 @@ class EigenimageCleaner:
             Like the scores: denoised, and the expected squared error of that.
         """
         out, variance = np.empty_like(scores), np.empty_like(scores)
-        nearest = distance_transform_edt(~self.alive, return_distances=False, return_indices=True)
         strip = _STRIP_PIXELS
-        for number, row in enumerate(scores):
+        for number, image in enumerate(as_images(scores, self.alive)):
             progress.update(
                 number / len(scores), f"Denoising eigenimage {number + 1} of {len(scores)}"
             )
-            image = np.zeros(self.alive.shape, np.float32)
-            image[self.alive] = row
-            # A flat pixel would look like an edge; its nearest neighbor's score does not.
-            image = image[tuple(nearest)]
 
             def step(n: int, image: Intensity = image) -> Intensity:
                 return _in_strips(self.model, image, n, self.choice)
@@ -84,21 +82,37 @@ class EigenimageCleaner:
         return out, variance
 
 
-def open_cleaner(alive: Mask, device: str) -> EigenimageCleaner:
-    """Load the shipped network for eigenimages.
+def as_images(scores: Intensity, alive: Mask) -> Intensity:
+    """Return (component, pixel) scores of the pixels that are alive as images (component, y, x)."""
+    images = np.zeros((len(scores), *alive.shape), np.float32)
+    images[:, alive] = scores
+    # A flat pixel would look like an edge; its nearest neighbor's score does not.
+    nearest = distance_transform_edt(~alive, return_distances=False, return_indices=True)
+    return np.ascontiguousarray(images[:, *nearest])
+
+
+def open_cleaner(alive: Mask, device: str, model: str = "") -> EigenimageCleaner:
+    """Load the network for eigenimages: the shipped weights, or the user's own.
 
     Raises
     ------
     CheckpointError
-        If its weights are missing or damaged.
+        If the weights are missing, damaged or of another kind.
     """
     choice = choose_device(device)
-    checkpoint = load(shipped("eigenimage"))
-    model = checkpoint.model
-    if not isinstance(model, EigenimageDenoiser):
-        raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
-    model.to(choice.device)
-    return EigenimageCleaner(model, choice, alive, checkpoint.name, checkpoint.card["sha256"])
+    checkpoint = load(model or shipped("eigenimage"))
+    net = checkpoint.model
+    if not isinstance(net, EigenimageDenoiser):
+        raise CheckpointError(
+            f"{checkpoint.path.name} holds a network that does not denoise eigenimages."
+        )
+    net.to(choice.device)
+    card = checkpoint.card
+    said = tuple(str(note) for note in card.get("notes", ()))
+    # The notes of the shipped card are for who reads it, not for every result.
+    return EigenimageCleaner(
+        net, choice, alive, checkpoint.name, card["sha256"], said if model else ()
+    )
 
 
 def _in_strips(

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from napari_deeper.engine.cards import CardSummary, read_card
+from napari_deeper.engine.cards import CardSummary, is_of_images, read_card
 from napari_deeper.engine.coverage import cover
 from napari_deeper.engine.denoise import MIN_SIDE, DenoiseParams, check_denoise
 from napari_deeper.engine.super_resolve import SuperResolveParams, check_super_resolve
@@ -65,7 +65,8 @@ def _plan_denoise(cube: RamanCube, p: DenoiseParams) -> list[str]:
         seconds += n_seen / _EIGENIMAGE_PIXELS_PER_SECOND / _n_cores()
     if p.method in ("auto", "resunet"):
         try:
-            lines += _fit(cube, read_card("resunet", p.model), "denoised without it")
+            own = "" if p.method == "auto" and is_of_images(p.model) else p.model
+            lines += _fit(cube, read_card("resunet", own), "denoised without it")
             seconds += len(cube.spectra) / _SPECTRA_PER_SECOND / _n_cores()
         except AxisError:
             if p.method == "resunet" or p.model:

@@ -27,6 +27,8 @@ from napari_deeper.training.finetune_events import Control, Listener, Reporter
 if TYPE_CHECKING:
     from napari_deeper.engine.finetune_estimate import Estimate
 
+AnyPath = str | os.PathLike[str]
+
 _OURS = (
     "state.pt", "state.pt.previous", "best.safetensors", "losses.csv", "validation.csv", "preview.npz",
     "events.jsonl", "status.json", RESULT, "control",
@@ -34,7 +36,7 @@ _OURS = (
 
 
 def finetune(
-    data: str | os.PathLike[str] | Sequence[tuple[str | os.PathLike[str], str | os.PathLike[str]]],
+    data: AnyPath | Sequence[tuple[AnyPath, AnyPath] | AnyPath],
     folder: str | os.PathLike[str],
     params: FinetuneParams | None = None,
     *,
@@ -49,8 +51,8 @@ def finetune(
     Parameters
     ----------
     data
-        A file of patches (see docs/fine-tuning.md) to tune super-resolution; pairs of files (low, high) of
-        one field each to tune a denoiser.
+        A file of patches (see docs/fine-tuning.md) to tune super-resolution. To tune a denoiser pairs of
+        files (low, high) of one field each; or a list of noisy maps alone.
     folder
         Gets states, losses, tables and figures. The same call goes on where it was interrupted.
     params, **settings
@@ -74,11 +76,17 @@ def finetune(
         If the run cannot start or go on.
     """
     made = settings_of.make(FinetuneParams, params, settings)
+    patches, pairs, maps = None, [], []
     if isinstance(data, str | os.PathLike):
-        job = FinetuneJob(Path(folder), made, patches=Path(data), name=name)
+        patches = Path(data)
     else:
-        pairs = tuple(PairFiles(Path(low), Path(high)) for low, high in data)
-        job = FinetuneJob(Path(folder), made, pairs=pairs, name=name)
+        for each in data:
+            if isinstance(each, str | os.PathLike):
+                maps.append(Path(each))
+            else:
+                low, high = each
+                pairs.append(PairFiles(Path(low), Path(high)))
+    job = FinetuneJob(Path(folder), made, patches, tuple(pairs), name, tuple(maps))
     return run_job(job, progress=progress, on_event=on_event, overwrite=overwrite)
 
 

@@ -45,6 +45,8 @@ class FinetuneJob:
         File of patches, to super-resolve.
     pairs
         Pairs of files, to denoise.
+    maps
+        Noisy maps to denoise, where there are no pairs.
     name
         Of the model; empty: one is made up.
     """
@@ -54,12 +56,25 @@ class FinetuneJob:
     patches: Path | None = None
     pairs: tuple[PairFiles, ...] = ()
     name: str = ""
+    maps: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if self.params.what == "super-resolve" and self.patches is None:
             raise ParameterError("To tune super-resolution name a file of patches.")
-        if self.params.what == "denoise" and not self.pairs:
-            raise ParameterError("To tune a denoiser name pairs of files: low and high.")
+        if self.params.what != "denoise":
+            return
+        if bool(self.pairs) == bool(self.maps):
+            raise ParameterError(
+                "To tune a denoiser name pairs of files, low and high; or noisy maps alone, without pairs."
+            )
+        if self.maps and not self.params.of_images:
+            raise ParameterError("From noisy maps alone the network 'eigenimages' is tuned.")
+        if self.maps and (self.params.scratch or self.params.from_scratch):
+            raise ParameterError(
+                "Noisy maps alone cannot tell how good a network from scratch is: start from trained weights."
+            )
+        if self.maps:
+            object.__setattr__(self, "params", self.params.for_alone())
 
 
 def write_job(job: FinetuneJob, path: str | os.PathLike[str] | None = None) -> Path:
@@ -76,6 +91,7 @@ def write_job(job: FinetuneJob, path: str | os.PathLike[str] | None = None) -> P
             {"low": _relative(p.low, base), "high": _relative(p.high, base), "role": p.role}
             for p in job.pairs
         ],
+        "maps": [_relative(path, base) for path in job.maps],
         "params": settings_of.to_json(job.params),
     }
     try:
@@ -161,6 +177,7 @@ def _job_of(record: Mapping[str, Any], base: Path) -> FinetuneJob:
         patches=base / patches if patches else None,
         pairs=pairs,
         name=str(record.get("name") or ""),
+        maps=tuple(base / each for each in record.get("maps") or ()),
     )
 
 

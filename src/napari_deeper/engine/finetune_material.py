@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from napari_deeper.engine.coverage import cover
 from napari_deeper.engine.device import DeviceChoice
 from napari_deeper.engine.fine_images import MIN_SIDE
+from napari_deeper.engine.finetune_denoiser import SelfCheck
 from napari_deeper.engine.finetune_eigen import EigenSubject, images_of
 from napari_deeper.engine.network import Network
 from napari_deeper.models.checkpoint import Checkpoint
@@ -38,6 +40,8 @@ class TestItem:
         What the methods are given.
     target
         (y, x, channel), what they should find.
+    window
+        Where in the result of ``low`` that lies; None: it is all of it.
     """
 
     __test__ = False  # pytest takes classes of this name for tests
@@ -46,6 +50,7 @@ class TestItem:
     tissue: str
     low: RamanCube
     target: Array
+    window: tuple[slice, slice] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Material:
         For the card: what the data are, JSON types, without where they lie.
     notes
         What the user should know.
+    check
+        Tells whether a network is better, where there are no good maps to tell by.
     """
 
     start: Checkpoint
@@ -65,6 +72,7 @@ class Material:
     test: tuple[TestItem, ...]
     about: Mapping[str, Any]
     notes: tuple[str, ...]
+    check: Callable[[nn.Module], SelfCheck] | None = None
 
     @property
     def phase(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from napari_deeper.engine.finetune_denoiser import SelfCheck
 from napari_deeper.engine.finetune_job import FinetuneJob
-from napari_deeper.engine.finetune_judge import MEASURES, TUNED, Verdict
+from napari_deeper.engine.finetune_judge import MEASURES, PRETRAINED, TUNED, Verdict
 from napari_deeper.engine.finetune_material import Material
 from napari_deeper.engine.finetune_start import sha256_of
 from napari_deeper.models import checkpoint
@@ -31,6 +33,7 @@ class Record:
     recommended: bool
     notes: tuple[str, ...]
     verdict: Verdict | None = None
+    check: SelfCheck | None = None
 
     @property
     def made_up_name(self) -> str:
@@ -75,6 +78,9 @@ class Record:
             "ssim_before": tuned.before.ssim, "ssim_after": tuned.best.ssim,
         }  # fmt: skip
         figures: dict[str, Any] = {"validation": validation}
+        if self.check is not None:
+            # Decibels of an estimate would say more than is known.
+            figures = {"estimated": dataclasses.asdict(self.check)}
         if self.verdict is not None and self.verdict.scores:
             figures["test"] = {
                 method: {m: float(np.mean(self.verdict.values(method, m))) for m in MEASURES}
@@ -92,12 +98,20 @@ class Record:
         ssim = ""
         if math.isfinite(tuned.best.ssim):
             ssim = f", SSIM {tuned.before.ssim:.4f} before and {tuned.best.ssim:.4f} after"
+        outcome = (
+            f"- validation: PSNR {tuned.before.psnr:.2f} dB before and {tuned.best.psnr:.2f} dB after"
+            f"{ssim}.{kept}"
+        )
+        if self.check is not None:
+            outcome = (
+                f"- squared error on pixels that were not learned from, estimated without knowing the truth: "
+                f"{self.check.ratio:.2f} +/- {self.check.error:.2f} of that before.{kept}"
+            )
         return [
-            f"- {what} ({params.architecture}), started from {start.name}",
+            f"- {what} ({params.network}), started from {start.name}",
             f"- {tuned.fitted.n_done} steps in {tuned.fitted.seconds / 60:.1f} minutes on "
             f"{'; '.join(tuned.fitted.hardware)}; best after step {tuned.best_step}; seed {params.seed}",
-            f"- validation: PSNR {tuned.before.psnr:.2f} dB before and {tuned.best.psnr:.2f} dB after"
-            f"{ssim}.{kept}",
+            outcome,
         ]
 
 
@@ -110,6 +124,14 @@ def save_weights(record: Record, net: nn.Module, path: Path) -> Path:
             f"{path} cannot be written: {error.strerror or error}. The best weights are kept in "
             f"{record.job.folder / 'best.safetensors'}: make room, and run the same job again."
         ) from error
+
+
+def lost_to_start(verdict: Verdict) -> bool:
+    """Tell whether the weights that were started from are better on the test patches, on average."""
+    if PRETRAINED not in verdict.methods:
+        return False
+    mine, theirs = (float(np.mean(verdict.values(m, "psnr"))) for m in (TUNED, PRETRAINED))
+    return theirs > mine
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:

@@ -55,9 +55,9 @@ def from_pairs(pairs: Sequence[Pair], params: FinetuneParams, start: Checkpoint)
     test: list[TestItem] = []
     about = []
     for pair in pairs:
-        _check_pair(pair)
+        check_pair(pair)
         move = mover_of(pair.low, start)[0]
-        for role, window in _windows(pair):
+        for role, window in windows(pair):
             if role == "test":
                 test += _test_blocks(pair, window)
                 continue
@@ -82,7 +82,8 @@ def from_pairs(pairs: Sequence[Pair], params: FinetuneParams, start: Checkpoint)
     return Material(start, subject, tuple(test), {"pairs": about}, ())
 
 
-def _check_pair(pair: Pair) -> None:
+def check_pair(pair: Pair) -> None:
+    """Raise `CubeError` if two cubes are not of one field and axis, or do not lie over each other."""
     low, high = pair.low, pair.high
     for cube in (low, high):
         require_signal(cube)
@@ -104,7 +105,7 @@ def _check_pair(pair: Pair) -> None:
         )
 
 
-def _windows(pair: Pair) -> list[tuple[str, tuple[slice, slice]]]:
+def windows(pair: Pair) -> list[tuple[str, tuple[slice, slice]]]:
     """Return the parts of a field by role."""
     whole = slice(None)
     if pair.role:

@@ -21,7 +21,13 @@ _LABELS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "mse": "MSE (of the maximum squa
 
 
 def write_finetune_report(
-    folder: Path, title: str, verdict: Verdict, lines: Sequence[str], notes: Sequence[str]
+    folder: Path,
+    title: str,
+    verdict: Verdict,
+    lines: Sequence[str],
+    notes: Sequence[str],
+    *,
+    alone: bool = False,
 ) -> list[Path]:
     """Write ``report.md``, and where there are test patches the tables and the figure; return the files.
 
@@ -29,9 +35,11 @@ def write_finetune_report(
     ----------
     lines
         Of Markdown, before the tables.
+    alone
+        Whether noisy maps alone were learned from, so that there can be no test.
     """
     written = [folder / REPORT]
-    _write(folder / REPORT, to_markdown(title, verdict, lines, notes).encode())
+    _write(folder / REPORT, to_markdown(title, verdict, lines, notes, alone=alone).encode())
     if verdict.scores:
         _write(folder / TABLE, _csv(PatchScore, verdict.scores))
         _write(folder / TESTS, _csv(Comparison, verdict.comparisons))
@@ -41,7 +49,14 @@ def write_finetune_report(
     return written
 
 
-def to_markdown(title: str, verdict: Verdict, lines: Sequence[str], notes: Sequence[str]) -> str:
+def to_markdown(
+    title: str,
+    verdict: Verdict,
+    lines: Sequence[str],
+    notes: Sequence[str],
+    *,
+    alone: bool = False,
+) -> str:
     """Return the report."""
     parts = [f"# {title}", "", *lines, ""]
     if verdict.scores:
@@ -51,6 +66,11 @@ def to_markdown(title: str, verdict: Verdict, lines: Sequence[str], notes: Seque
             "PSNR and MSE are taken against the patch as measured, noise included, for its own maximum: "
             "no method can find that noise, and one that takes noise off is not rewarded for it. SSIM "
             "is the mean over up to 100 channels.",
+            "",
+        ]
+    elif alone:
+        parts += [
+            "There was no better map to test by: the estimate above is all that is known.",
             "",
         ]
     else:

@@ -71,10 +71,18 @@ def facts_of(result: FinetuneResult) -> dict[str, Any]:
         "psnr_before": result.psnr_before,
         "psnr_after": result.psnr_after,
         "reason": result.stopped,
+        "estimated": _estimated(result.model),
         "files": [str(path) for path in result.files],
         "notes": list(result.notes),
         "scores": [dataclasses.asdict(score) for score in result.scores],
     }
+
+
+def _estimated(model: UserModel | None) -> dict[str, float] | None:
+    """Return the ratio of the squared errors and its standard error, where noisy maps alone were learned from."""
+    found = {} if model is None else model.card.get("figures", {})
+    estimated: dict[str, float] | None = found.get("estimated")
+    return estimated
 
 
 def find_finished(job: FinetuneJob) -> FinetuneResult | None:
@@ -110,7 +118,8 @@ def settings_digest(job: FinetuneJob) -> str:
     """Return what tells a job from others before its data are read."""
     data = {} if job.patches is None else json.loads(job.patches.read_text(encoding="utf-8"))
     pairs = [[p.low.name, p.high.name, p.role] for p in job.pairs]
-    return _digest([matters(job.params), data.get("patches"), data.get("cubes"), pairs])
+    maps = [[path.name for path in job.maps]] if job.maps else []
+    return _digest([matters(job.params), data.get("patches"), data.get("cubes"), pairs, *maps])
 
 
 def identity_of(job: FinetuneJob, material: Material) -> str:

@@ -37,15 +37,18 @@ _WHY = {
 
 def open_material(job: FinetuneJob) -> Material:
     """Read the data of a job and the weights that it starts from."""
-    from napari_deeper.engine import finetune_material, finetune_pairs
+    from napari_deeper.engine import finetune_maps, finetune_material, finetune_pairs
     from napari_deeper.engine.finetune_start import open_start
 
     start = open_start(job.params)
+    if job.maps:
+        return finetune_maps.from_maps([read(path) for path in job.maps], job.params, start)
     if job.params.what == "denoise":
         pairs = [
             finetune_pairs.Pair(read(p.low), read(p.high), p.role, p.low.stem) for p in job.pairs
         ]
-        return finetune_pairs.from_pairs(pairs, job.params, start)
+        learn = finetune_maps.from_pairs if job.params.of_images else finetune_pairs.from_pairs
+        return learn(pairs, job.params, start)
     assert job.patches is not None
     patches = read_patches(job.patches)
     return finetune_material.from_patches(patches, read_cubes(patches), job.params, start)
@@ -99,7 +102,7 @@ class Run:
             expected = estimate_training(material.start.model, material.subject, params)
             self.reporter.tell(
                 "planned", **dataclasses.asdict(expected), n_items=material.subject.n_items,
-                n_test=len(material.test),
+                n_test=len(material.test), alone=material.check is not None,
             )  # fmt: skip
             return self._train(material)
 
@@ -147,22 +150,38 @@ class Run:
         from napari_deeper.engine.finetune_report import write_finetune_report
 
         job = self.job
-        recommended = tuned.best.psnr > tuned.before.psnr
-        if not recommended:
+        check = material.check(tuned.net) if material.check else None
+        recommended = check.better if check else tuned.best.psnr > tuned.before.psnr
+        if check:
+            self._say(check.words())
+        elif not recommended:
             self._say(
                 f"The tuned weights were not better on the validation part ({tuned.best.psnr:.2f} dB) than "
                 f"those they started from ({tuned.before.psnr:.2f} dB): keep to those. More, or other, "
                 "patches may help."
             )
-        record = model.Record(job, material, tuned, recommended, tuple(self.notes))
+        record = model.Record(job, material, tuned, recommended, tuple(self.notes), check=check)
         path = model.save_weights(record, tuned.net, job.folder / "model.safetensors")
         verdict = self._judge(material, path, scratch, record)
-        self._say(*model.verdict_notes(verdict))
-        record = dataclasses.replace(record, notes=tuple(self.notes), verdict=verdict)
+        self._say(*([] if check else model.verdict_notes(verdict)))
+        if recommended and job.params.of_images and model.lost_to_start(verdict):
+            recommended = False
+            self._say(
+                "Better on the validation part, but not on the test part, than the weights it started from: keep to "
+                "those. The field may be too small, or differ from place to place."
+            )
+        record = dataclasses.replace(
+            record, notes=tuple(self.notes), verdict=verdict, recommended=recommended
+        )
         path = model.save_weights(record, tuned.net, path)
         kept = user_models.add_model(path, user_models.free_name(job.name or record.made_up_name))
         files = write_finetune_report(
-            job.folder, f"{kept.name}: fine-tuning", verdict, record.lines(), self.notes
+            job.folder,
+            f"{kept.name}: fine-tuning",
+            verdict,
+            record.lines(),
+            self.notes,
+            alone=check is not None,
         )
         result = FinetuneResult(
             job.folder, kept, recommended, tuned.before.psnr, tuned.best.psnr, verdict.scores,

@@ -11,25 +11,39 @@ from torch import nn
 from napari_deeper.models.checkpoint import Checkpoint, load, shipped
 from napari_deeper.models.compact import CompactHyRISR
 from napari_deeper.models.eigen_super_resolve import EigenimageSuperResolver
+from napari_deeper.models.eigenimage import EigenimageDenoiser
 from napari_deeper.models.hyrisr import HyRISR
 from napari_deeper.models.resunet import ResUNet
 from napari_deeper.spectra.errors import CheckpointError, ParameterError
-from napari_deeper.training import denoise, eigen_super_resolve, published, super_resolve
+from napari_deeper.training import (
+    denoise,
+    eigen_super_resolve,
+    eigenimages,
+    published,
+    super_resolve,
+)
 from napari_deeper.training.finetune_config import FinetuneParams
 
-_KINDS = {"eigenimages": "eigenimage", "hyrisr": "hyrisr", "resunet": "resunet"}
+_KINDS = {
+    "eigenimages": "eigenimage",
+    "hyrisr": "hyrisr",
+    "resunet": "resunet",
+    "denoiser": "eigenimage",
+}
 # What `first layers` and `all but the last` freeze: tensors whose names begin so.
 _FIRST = {
     CompactHyRISR: ("head.", "body."),
     HyRISR: ("head1.", "head2.", "body."),
     EigenimageSuperResolver: ("head.", "body.0.", "body.1.", "body.2."),
     ResUNet: ("conv1.", "conv2.", "conv3."),
+    EigenimageDenoiser: ("head.", "body.0.", "body.1.", "body.2."),
 }
 _LAST = {
     CompactHyRISR: ("spectrum.", "weights."),
     HyRISR: ("tail.",),
     EigenimageSuperResolver: ("tail.",),
     ResUNet: ("conv6.", "linear7."),
+    EigenimageDenoiser: ("tail.", "doubt."),
 }
 
 
@@ -63,6 +77,8 @@ def untrained(net: nn.Module, seed: int) -> nn.Module:
     """Return a network like another one, with first weights that the seed gives."""
     if isinstance(net, EigenimageSuperResolver):
         return eigen_super_resolve.new_network(seed, net.config)
+    if isinstance(net, EigenimageDenoiser):
+        return eigenimages.new_network(seed, net.config)
     if isinstance(net, CompactHyRISR):
         return super_resolve.new_network(seed, net.config)
     if isinstance(net, HyRISR):

@@ -1,4 +1,4 @@
-"""What the window hands to a fine-tuning job: patches as they are drawn, a file of them, or a pair of layers."""
+"""What the window hands to a fine-tuning job: patches as drawn, a file of them, a pair of layers, or one alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_deeper.engine.denoise import MIN_SIDE
 from napari_deeper.engine.finetune_job import FinetuneJob, PairFiles, write_job
 from napari_deeper.io.patches import read_patches, write_patches
 from napari_deeper.io.write import write
@@ -76,7 +77,14 @@ class LayerPair:
     high: RamanCube
 
 
-Data = Drawn | Saved | LayerPair
+@dataclass(frozen=True, eq=False)
+class LayerAlone:
+    """A noisy cube, of whose field there is no better one."""
+
+    cube: RamanCube
+
+
+Data = Drawn | Saved | LayerPair | LayerAlone
 
 
 def check_data(data: Data, params: FinetuneParams) -> list[str]:
@@ -89,6 +97,8 @@ def check_data(data: Data, params: FinetuneParams) -> list[str]:
     """
     if isinstance(data, LayerPair):
         return _check_pair(data)
+    if isinstance(data, LayerAlone):
+        return _check_alone(data.cube)
     patches = data.overview
     n = len(patches.patches)
     if not n:
@@ -132,6 +142,18 @@ def _check_pair(pair: LayerPair) -> list[str]:
     ]
 
 
+def _check_alone(cube: RamanCube) -> list[str]:
+    y, x, _ = cube.shape
+    if min(y, x) < MIN_SIDE:
+        raise CubeError(
+            f"'{cube.name}' is {y} x {x} pixels; learning from a map alone takes {MIN_SIDE} x {MIN_SIDE}."
+        )
+    return [
+        f"A map of {y} x {x} pixels: half of its blocks are learned from, by their noise; the others tell whether "
+        "that helped. If that is not clear, it will say to keep the shipped weights. A pair teaches more."
+    ]
+
+
 def _sizes(patches: tuple[Patch, ...]) -> str:
     sizes = sorted({patch.size for patch in patches})
     return " and ".join(f"{size} x {size}" for size in sizes)
@@ -152,6 +174,9 @@ def prepare(folder: Path, data: Data, params: FinetuneParams, name: str) -> Fine
             write(data.low, files.low, overwrite=True)
             write(data.high, files.high, overwrite=True)
             job = FinetuneJob(folder, params, pairs=(files,), name=name)
+        elif isinstance(data, LayerAlone):
+            path = write(data.cube, folder / "noisy.npz", overwrite=True)
+            job = FinetuneJob(folder, params, name=name, maps=(path,))
         else:
             job = FinetuneJob(folder, params, data.write(folder, params.scale), name=name)
         write_job(job)

@@ -16,6 +16,8 @@ FINISHED, STOPPED, FAILED, DEAD = "finished", "stopped", "failed", "dead"
 ENDED = (FINISHED, STOPPED, FAILED, DEAD)
 # More points than a plot has pixels only cost time.
 _MOST_POINTS = 4000
+# How the note begins that says what `verdict` says too.
+ESTIMATED = "Estimated on the pixels"
 
 
 @dataclass
@@ -49,6 +51,7 @@ class JobView:
     courses: dict[str, Course] = field(default_factory=dict)
     run: str = TUNE
     psnr_before: float = math.nan
+    alone: bool = False
     step: int = 0
     n_steps: int = 0
     epoch: int = 0
@@ -87,6 +90,7 @@ class JobView:
 
     def _on_planned(self, event: Mapping[str, Any]) -> None:
         self.state, self.failure, self.result = STARTING, "", None
+        self.alone = bool(event.get("alone"))
         minutes = float(event["seconds"]) / 60
         time = f"{minutes * 60:.0f} s" if minutes < 2 else f"{minutes:.0f} min"
         megabytes = max(1, round(float(event["memory_bytes"]) / 1e6))
@@ -173,13 +177,17 @@ class JobView:
         best = self.course.best()
         if best is None or self.run != TUNE or math.isnan(self.psnr_before):
             return told
+        if self.alone:
+            return f"{told} Estimated gain on the pixels held out so far {best[1] - self.psnr_before:+.2f} dB."
         return f"{told} Best on validation so far {best[1]:.2f} dB; it started from {self.psnr_before:.2f} dB."
 
 
 def title_of(job: FinetuneJob) -> str:
     """Return what a job is called in a list: its folder, which has its date, and its task."""
     params = job.params
-    task = "denoise" if params.what == "denoise" else f"{params.network} {params.scale}x"
+    task = f"{params.network} {params.scale}x"
+    if params.what == "denoise":
+        task = "denoise alone" if job.maps else "denoise"
     return " - ".join(part for part in (job.folder.name, job.name, task) if part)
 
 
@@ -187,11 +195,25 @@ def verdict(facts: Mapping[str, Any], from_scratch: bool = False) -> str:
     """Return whether a finished job made something better, in words."""
     before, after = _number(facts["psnr_before"]), _number(facts["psnr_after"])
     start = "the untrained network" if from_scratch else "the weights it started from"
+    estimated = facts.get("estimated")
+    if estimated:
+        left = f"{estimated['ratio']:.2f} +/- {estimated['error']:.2f} of the squared error before"
+        if facts.get("recommended"):
+            return (
+                f"Better than {start} on the pixels held out, as far as can be estimated without a good map: {left}. "
+                f"The model '{facts['model']}' can be chosen in Enhance, for this map and others like it."
+            )
+        return f"Not clearly better than {start} (estimated: {left}). Keep to those; they stay the default."
     if facts.get("recommended"):
         return (
             f"Better than {start} on the validation patches: {after:.2f} dB after, {before:.2f} dB before "
             f"({after - before:+.2f} dB). The model '{facts['model']}' can be chosen in Enhance; the shipped "
             "weights stay the default there."
+        )
+    if after > before:
+        return (
+            f"Not better than {start} on the test part, although on the validation part ({after:.2f} dB after, "
+            f"{before:.2f} dB before). Keep to those; they stay the default."
         )
     return (
         f"Not better than {start} on the validation patches: {after:.2f} dB after, {before:.2f} dB before. "

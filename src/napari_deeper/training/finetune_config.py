@@ -13,13 +13,16 @@ AUGMENTATIONS = ("turn", "published", "none")
 FREEZES = ("nothing", "first layers", "all but the last")
 SCRATCH = "scratch"
 
-NETWORKS = ("eigenimages", "hyrisr")
+NETWORKS = ("eigenimages", "hyrisr", "resunet")
+NETWORKS_FOR = {"super-resolve": ("eigenimages", "hyrisr"), "denoise": ("eigenimages", "resunet")}
 # Measured on simulated tissue; see docs/fine-tuning.md.
-_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4}
-_SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3}
-_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20}
-_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0}
-_BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128}
+_RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4, "denoiser": 1e-3}
+_SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3, "denoiser": 2e-3}
+_EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20, "denoiser": 60}
+_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0, "denoiser": 0.85}
+_BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128, "denoiser": 8}
+# Of a noisy map alone little can be learned before its own noise is: few steps, slow, and half of them kept.
+_ALONE_RATE, _ALONE_EPOCHS, _ALONE_BLEND = 1e-4, 30, 0.5
 # What changes the time that a run takes, or how it is kept, and not what comes out.
 _NO_MATTER = ("save_seconds", "threads", "workers", "preview_seconds")
 
@@ -32,7 +35,10 @@ class FinetuneParams:
         str,
         {
             "label": "What",
-            "tooltip": "super-resolve learns from patches of good maps; denoise from pairs of maps of one field",
+            "tooltip": (
+                "super-resolve learns from patches of good maps; denoise from pairs of maps of one field, or "
+                "from noisy maps alone"
+            ),
             "choices": WHATS,
         },
     ] = "super-resolve"
@@ -44,8 +50,8 @@ class FinetuneParams:
         {
             "label": "Network",
             "tooltip": (
-                "For super-resolution. eigenimages: the network of the method auto, which takes noise off too. "
-                "hyrisr: the network of the paper's design"
+                "eigenimages: the network of the method auto. hyrisr: of the paper's design, to super-resolve. "
+                "resunet: of single spectra, to denoise"
             ),
             "choices": NETWORKS,
         },
@@ -66,7 +72,7 @@ class FinetuneParams:
             "label": "Epochs",
             "tooltip": (
                 "How often each patch, image of one, or spectrum is seen; 0: 100, hyrisr 200 (as published), to "
-                "denoise 20"
+                "denoise 60 (30 from a map alone), resunet 20"
             ),
             "min": 0,
             "max": 10**6,
@@ -76,7 +82,9 @@ class FinetuneParams:
         float,
         {
             "label": "Learning rate",
-            "tooltip": "The highest one; 0: 0.001 for eigenimages, else 0.0003, and more from scratch",
+            "tooltip": (
+                "The highest one; 0: 0.001 for eigenimages (0.0001 from a map alone), else 0.0003; more from scratch"
+            ),
             "min": 0.0,
             "max": 1.0,
         },
@@ -123,7 +131,7 @@ class FinetuneParams:
             "label": "Blend",
             "tooltip": (
                 "Share of the trained weights in what is kept; the rest are those it started from, so that it "
-                "forgets less. 0: 0.85 for eigenimages, else 1"
+                "forgets less. 0: 0.85 for eigenimages (0.5 from a map alone), else 1"
             ),
             "min": 0.0,
             "max": 1.0,
@@ -245,12 +253,30 @@ class FinetuneParams:
 
     @property
     def architecture(self) -> str:
-        """``"eigenimages"``, ``"hyrisr"`` or ``"resunet"``."""
-        return "resunet" if self.what == "denoise" else self.network
+        """``"eigenimages"``, ``"hyrisr"``, ``"resunet"``, or ``"denoiser"``: that of eigenimages."""
+        return "denoiser" if self.of_images else self.network
+
+    def for_alone(self) -> FinetuneParams:
+        """Return the settings with the defaults of learning from noisy maps alone filled in."""
+        return dataclasses.replace(
+            self,
+            epochs=self.epochs or _ALONE_EPOCHS,
+            rate=self.rate or _ALONE_RATE,
+            blend=self.blend or _ALONE_BLEND,
+        )
+
+    @property
+    def of_images(self) -> bool:
+        """Whether the denoiser of eigenimages is tuned."""
+        return self.what == "denoise" and self.network == "eigenimages"
 
 
 def check_finetune(params: FinetuneParams) -> None:
     """Raise `ParameterError` for settings that do not go together."""
+    if params.network not in NETWORKS_FOR[params.what]:
+        raise ParameterError(
+            f"To {params.what} there are the networks {' and '.join(NETWORKS_FOR[params.what])}, not {params.network}."
+        )
     if params.scratch and params.from_scratch:
         raise ParameterError(
             "start is 'scratch' already; 'scratch' as a comparison needs other weights to compare with."

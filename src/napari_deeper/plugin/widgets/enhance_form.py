@@ -52,15 +52,15 @@ class EnhanceForm(QWidget):
             "Turn short-exposure spectra into what a longer exposure would show"
         )
         self.denoise = ParamsForm(
-            DenoiseParams, ["method"], _others(DenoiseParams, "method"), self.changed.emit
+            DenoiseParams, ["method"], _others(DenoiseParams, "method"), self._on_changed
         )
-        self.denoise_weights = WeightsBox(["resunet"])
+        self.denoise_weights = WeightsBox(["eigenimage", "resunet"])
         self.super_resolve_weights = WeightsBox(["eigenimage", "hyrisr"])
         shown = ["scale", "method", "phase"]
         self.super_resolve_on = QCheckBox("Super-resolve")
         self.super_resolve_on.setToolTip("Estimate the pixels between the measured ones")
         self.super_resolve = ParamsForm(
-            SuperResolveParams, shown, _others(SuperResolveParams, *shown), self._on_super_resolve
+            SuperResolveParams, shown, _others(SuperResolveParams, *shown), self._on_changed
         )
         for form, weights in self._weights():
             form.layout().addRow("Weights", weights)
@@ -85,11 +85,15 @@ class EnhanceForm(QWidget):
             (self.super_resolve, self.super_resolve_weights),
         ]
 
-    def _on_super_resolve(self) -> None:
+    def _on_changed(self) -> None:
         self._suit_weights()
         self.changed.emit()
 
     def _suit_weights(self) -> None:
+        spectra_alone = self.denoise.value().method == "resunet"
+        self.denoise_weights.set_wanted(
+            ("resunet",) if spectra_alone else ("eigenimage", "resunet")
+        )
         params = self.super_resolve.value()
         kinds = ("hyrisr",) if params.method == "hyrisr" else ("eigenimage", "hyrisr")
         self.super_resolve_weights.set_wanted(kinds, params.scale)
@@ -146,7 +150,7 @@ class EnhanceForm(QWidget):
         """Choose a model of the user's, with the settings that it was made for."""
         if what == "denoise":
             self.denoise_on.setChecked(True)
-            self.denoise.set_field("method", "resunet")
+            self.denoise.set_field("method", "resunet" if network == "resunet" else "auto")
             self.denoise_weights.set_value(model)
             return
         self.super_resolve_on.setChecked(True)

@@ -20,21 +20,32 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_deeper.models.user_models import check_name
-from napari_deeper.plugin.finetune_data import Data, Drawn, LayerPair, Saved, check_data
+from napari_deeper.plugin.finetune_data import Data, Drawn, LayerAlone, LayerPair, Saved, check_data
 from napari_deeper.plugin.layers import cube_from_layer
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.weights_box import WeightsBox
 from napari_deeper.spectra.errors import DeeperError, PatchError
 from napari_deeper.spectra.params import to_json
-from napari_deeper.training.finetune_config import SCRATCH, FinetuneParams, check_finetune
+from napari_deeper.training.finetune_config import (
+    NETWORKS_FOR,
+    SCRATCH,
+    FinetuneParams,
+    check_finetune,
+)
 
+PAIR, ALONE = "a pair of layers", "this map alone"
 ANNOTATED, A_FILE = "of the Annotate dock", "a file..."
 NO_DOCK = "Open Plugins > DeepeR > Annotate and draw patches over your cubes, or choose a file of patches."
 SHOWN = ["epochs", "rate", "augmentation", "device", "scratch"]
 # Machines and the choices above are no matter of this form.
 _ELSEWHERE = ("what", "scale", "network", "start", "devices", "nodes", "strategy")
-_KINDS = {"eigenimages": "eigenimage", "hyrisr": "hyrisr", "resunet": "resunet"}
+_KINDS = {
+    "eigenimages": "eigenimage",
+    "hyrisr": "hyrisr",
+    "resunet": "resunet",
+    "denoiser": "eigenimage",
+}
 _FILTER = "Patches (*.json)"
 
 
@@ -82,12 +93,19 @@ class FinetuneForm(QWidget):
         self.patches = QComboBox()
         self.patches.addItems([ANNOTATED, A_FILE])
         self.patches.setToolTip("The patches to learn from and to be judged on")
+        self.learn_from = QComboBox()
+        self.learn_from.addItems([PAIR, ALONE])
+        self.learn_from.setToolTip(
+            "A pair: a noisy and a good measurement of one field. This map alone: from its own noise, and kept only "
+            "if that clearly helped"
+        )
         self.start = WeightsBox(["eigenimage"], [("scratch: an untrained network", SCRATCH)])
         self.name = QLineEdit()
         self.name.setPlaceholderText("made up from the date")
         self.name.setToolTip("Of the model that is made")
         self._lay_out()
         self.patches.activated.connect(self._on_patches)
+        self.learn_from.activated.connect(self._on_task)
         self.start.changed.connect(self._on_task)
         self.name.textEdited.connect(lambda _: self.changed.emit())
         for box in (low, high):
@@ -100,6 +118,7 @@ class FinetuneForm(QWidget):
         column.addWidget(self.task)
         rows = _rows(column)
         rows.addRow("Patches", self.patches)
+        rows.addRow("Learn from", self.learn_from)
         rows.addRow("Noisy layer", self.low)
         rows.addRow("Good layer", self.high)
         rows.addRow("Start", self.start)
@@ -113,22 +132,40 @@ class FinetuneForm(QWidget):
         self.low.setToolTip("The noisy map of the field")
         self.high.setToolTip("The map of the same field with a longer exposure")
 
-    def _on_task(self) -> None:
+    def _on_task(self, *_: object) -> None:
+        self._suit_networks()
         task = self.task.value()
-        is_pair = task.what == "denoise"
+        denoises = task.what == "denoise"
         # Switched off, not hidden: nothing jumps.
-        for name in ("scale", "network"):
-            self.task.field(name).setEnabled(not is_pair)
-        self.patches.setEnabled(not is_pair)
-        for box in (self.low, self.high):
-            box.setEnabled(is_pair)
-        self.start.set_wanted([_KINDS[task.architecture]], 0 if is_pair else task.scale)
+        self.task.field("scale").setEnabled(not denoises)
+        self.patches.setEnabled(not denoises)
+        self.learn_from.setEnabled(denoises)
+        self.low.setEnabled(denoises)
+        self.high.setEnabled(denoises and not self.alone)
+        self.params.field("scratch").setEnabled(not (denoises and self.alone))
+        self.start.set_wanted([_KINDS[task.architecture]], 0 if denoises else task.scale)
         self._tell_defaults()
         self.changed.emit()
+
+    def _suit_networks(self) -> None:
+        """Offer the networks of the task alone."""
+        known = NETWORKS_FOR[self.task.value().what]
+        box: Any = self.task.field("network")
+        for row in range(box.count()):
+            box.model().item(row).setEnabled(box.itemText(row) in known)
+        if self.task.value().network not in known:
+            self.task.set_field("network", known[0])
+
+    @property
+    def alone(self) -> bool:
+        """Whether to denoise is learned from a noisy map alone."""
+        return self.learn_from.currentText() == ALONE
 
     def _tell_defaults(self) -> None:
         """Show what 0 stands for with this network and start."""
         bare = dataclasses.replace(self.settings(), epochs=0, rate=0.0)
+        if bare.what == "denoise" and self.alone:
+            bare = bare.for_alone()
         # The box for whole numbers has no text for a special value.
         rows: Any = self.params.layout()
         label = rows.labelForField(self.params.field("epochs"))
@@ -184,10 +221,13 @@ class FinetuneForm(QWidget):
         return dataclasses.replace(
             self.params.value(), what=task.what, scale=task.scale, network=task.network,
             start=self.start.value(),
+            scratch=self.params.value().scratch and not (task.what == "denoise" and self.alone),
         )  # fmt: skip
 
     def _data(self, params: FinetuneParams, whole: bool) -> Data:
         if params.what == "denoise":
+            if self.alone:
+                return LayerAlone(cube_from_layer(self.low.layer()))
             layers = self.low.layer(), self.high.layer()
             low = cube_from_layer(layers[0])
             return LayerPair(low, low if layers[0] is layers[1] else cube_from_layer(layers[1]))
@@ -202,13 +242,15 @@ class FinetuneForm(QWidget):
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings that are shown, as JSON types."""
-        return to_json(self.settings())
+        return to_json(self.settings()) | {"alone": self.alone}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Show what `to_json` returned; what this version does not know stays as it is."""
         record = {**record, "start": ""}  # weights that are gone would only be in the way
+        alone = record.pop("alone", False)
         restore(self.task, record)
         restore(self.params, record)
+        self.learn_from.setCurrentText(ALONE if alone else PAIR)
         self._on_task()
 
 

@@ -20,8 +20,9 @@ COLORS = {TUNE: "#E69F00", "scratch": "#56B4E9"}
 NAMES = {TUNE: "fine-tuned", "scratch": "from scratch"}
 BEFORE = "what it started from"
 IMAGES = ("nearest", "bilinear", "now", "target")
-SPECTRA = {"measured": "#999999", "now": "#E69F00", "target": "#009E73"}
+SPECTRA = {"measured": "#999999", "start": "#56B4E9", "now": "#E69F00", "target": "#009E73"}
 _TINY = 1e-30
+_PSNR, _GAIN = "Validation<br>PSNR (dB)", "Estimated<br>gain (dB)"
 
 
 class TrainingPlot(QWidget):
@@ -31,7 +32,7 @@ class TrainingPlot(QWidget):
         super().__init__()
         self.legend = CurveLegend()
         self.validation, self.loss = (
-            _plot(self, "Validation<br>PSNR (dB)"),
+            _plot(self, _PSNR),
             _plot(self, "Training<br>loss"),
         )
         self.loss.getPlotItem().setLabel("bottom", "Step")
@@ -52,6 +53,8 @@ class TrainingPlot(QWidget):
 
     def show_view(self, view: JobView) -> None:
         """Draw the courses of a job."""
+        label = _GAIN if view.alone else _PSNR
+        self.validation.getPlotItem().setLabel("left", label)
         entries = []
         for run, course in view.courses.items():
             color = COLORS.get(run, "#CC79A7")
@@ -170,9 +173,10 @@ class Preview(QWidget):
     def _draw_spectra(self, spectra: Mapping[str, NDArray[Any]]) -> None:
         item = self.spectra.getPlotItem()
         item.clear()
-        for name, color in SPECTRA.items():
+        shown = {name: color for name, color in SPECTRA.items() if name in spectra}
+        for name, color in shown.items():
             item.plot(np.asarray(spectra[name], float), pen=pg.mkPen(color))
-        self.legend.set_entries([Entry(n, c, Qt.PenStyle.SolidLine) for n, c in SPECTRA.items()])
+        self.legend.set_entries([Entry(n, c, Qt.PenStyle.SolidLine) for n, c in shown.items()])
 
     def resizeEvent(self, event: Any) -> None:
         """Scale the pictures anew."""

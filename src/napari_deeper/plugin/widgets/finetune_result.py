@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_deeper.plugin.finetune_view import verdict
+from napari_deeper.plugin.finetune_view import ESTIMATED, verdict
 from napari_deeper.plugin.widgets.result_columns import best_of, columns
 from napari_deeper.plugin.widgets.result_table import ResultTable
 from napari_deeper.plugin.widgets.run_bar import Message
@@ -84,7 +84,9 @@ class ResultPage(QWidget):
         if facts is not None and facts is self.facts:
             return
         self.facts = facts
-        told = [] if facts is None else [verdict(facts, from_scratch), *facts["notes"]]
+        # What was estimated is in the verdict.
+        notes = [] if facts is None else [n for n in facts["notes"] if not n.startswith(ESTIMATED)]
+        told = [] if facts is None else [verdict(facts, from_scratch), *notes]
         self.message.set_text("\n".join(told))
         for widget in (self.use, self.report):
             widget.setEnabled(facts is not None)

@@ -163,13 +163,20 @@ def about(model: UserModel) -> str:
 
 
 def _task(model: UserModel) -> str:
+    if model.kind == "eigenimage" and not model.scale:
+        return "denoise, auto"
     return _TASKS.get(model.kind, model.kind).format(model.scale or "")
 
 
 def _advice(model: UserModel) -> str:
     if "recommended" not in model.card:
         return "unknown"
-    found = (model.card.get("figures") or {}).get("validation") or {}
+    figures = model.card.get("figures") or {}
+    estimated = figures.get("estimated")
+    if estimated:
+        told = "better" if model.recommended else "not clearly better"
+        return f"{told} (estimated)"
+    found = figures.get("validation") or {}
     before, after = found.get("psnr_before"), found.get("psnr_after")
     gain = f" ({after - before:+.2f} dB)" if before is not None and after is not None else ""
     return f"{'better' if model.recommended else 'no better'}{gain}"

@@ -42,7 +42,7 @@ class WeightsBox(QComboBox):
         self.refill()
 
     def set_wanted(self, kinds: Collection[str], scale: int = 0) -> None:
-        """List models of these kinds, and of this scale where one is given; others are let go of."""
+        """List models of these kinds, and of this scale, 0 for those that denoise; others are let go of."""
         if (tuple(kinds), scale) == (self._kinds, self._scale):
             return
         self._kinds, self._scale = tuple(kinds), scale
@@ -87,11 +87,8 @@ class WeightsBox(QComboBox):
         return [*extra, *((_label(m), m.name, str(m.path)) for m in self._models())]
 
     def _models(self) -> list[UserModel]:
-        scales = (None, self._scale or None)
-        models = list_models()
-        return [
-            m for m in models if m.kind in self._kinds and (not self._scale or m.scale in scales)
-        ]
+        wanted = self._scale or None  # without a scale a network denoises
+        return [m for m in list_models() if m.kind in self._kinds and m.scale == wanted]
 
     def showPopup(self) -> None:  # noqa: N802 - the name is Qt's
         """Look for models before the list opens."""

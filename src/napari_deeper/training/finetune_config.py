@@ -18,7 +18,6 @@ NETWORKS = ("eigenimages", "hyrisr")
 _RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3}
 _EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20}
-_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0}
 _BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128}
 # What changes the time that a run takes, or how it is kept, and not what comes out.
 _NO_MATTER = ("save_seconds", "threads", "workers", "preview_seconds")
@@ -123,12 +122,12 @@ class FinetuneParams:
             "label": "Blend",
             "tooltip": (
                 "Share of the trained weights in what is kept; the rest are those it started from, so that it "
-                "forgets less. 0: 0.85 for eigenimages, else 1"
+                "forgets less"
             ),
-            "min": 0.0,
+            "min": 0.01,
             "max": 1.0,
         },
-    ] = 0.0
+    ] = 1.0
     patience: Annotated[
         int,
         {
@@ -240,8 +239,8 @@ class FinetuneParams:
 
     @property
     def share(self) -> float:
-        """The share of the trained weights in what is kept, the default filled in."""
-        return 1.0 if self.from_scratch else self.blend or _BLENDS[self.architecture]
+        """The share of the trained weights in what is kept."""
+        return 1.0 if self.from_scratch else self.blend
 
     @property
     def architecture(self) -> str:

@@ -132,11 +132,14 @@ class FinetuneParams:
         int,
         {
             "label": "Patience",
-            "tooltip": "Stop early after so many validations (50 in a run) without a better one; 0: never",
+            "tooltip": (
+                "Stop early after so many validations (50 in a run) without a better one; 0: never, since much is "
+                "won at the end, when the rate falls"
+            ),
             "min": 0,
             "max": 10**6,
         },
-    ] = 20
+    ] = 0
     scratch: Annotated[
         bool,
         {

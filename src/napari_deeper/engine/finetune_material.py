@@ -150,8 +150,9 @@ def _eigen_subject(
         )
     validation = tuple(_piece(cubes, p) for p in patches.of_role("validation"))
     return EigenSubject(
-        tuple(images), validation, params.scale, side, params.augmentation, _phase(start)
-    )
+        tuple(images), validation, params.scale, side, params.augmentation, _phase(start),
+        rehearses=not params.from_scratch,
+    )  # fmt: skip
 
 
 def _phase(start: Checkpoint) -> int:

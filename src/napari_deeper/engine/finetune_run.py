@@ -131,6 +131,7 @@ class Run:
         )  # fmt: skip
 
     def _from_scratch(self, material: Material) -> Tuned:
+        from napari_deeper.engine.finetune_eigen import EigenSubject
         from napari_deeper.engine.finetune_start import untrained
         from napari_deeper.training.finetune import tune
         from napari_deeper.training.finetune_course import Course
@@ -138,10 +139,12 @@ class Run:
         params = dataclasses.replace(
             self.job.params, start="scratch", rate=0.0, freeze="nothing", scratch=False
         )
-        net = untrained(material.start.model, params.seed)
+        net, subject = untrained(material.start.model, params.seed), material.subject
+        if isinstance(subject, EigenSubject):
+            subject = subject.alone()
         course = Course(self.job.folder / "scratch", "scratch", identity_of(self.job, material))
         return tune(
-            net, material.subject, params, course, self.reporter, self.follow.cancel.is_set,
+            net, subject, params, course, self.reporter, self.follow.cancel.is_set,
             Control(self.job.folder),
         )  # fmt: skip
 

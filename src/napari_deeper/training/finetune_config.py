@@ -19,7 +19,7 @@ NETWORKS_FOR = {"super-resolve": ("eigenimages", "hyrisr"), "denoise": ("eigenim
 _RATES = {"eigenimages": 1e-3, "hyrisr": 3e-4, "resunet": 3e-4, "denoiser": 1e-3}
 _SCRATCH_RATES = {"eigenimages": 2e-3, "hyrisr": 1e-3, "resunet": 2e-3, "denoiser": 2e-3}
 _EPOCHS = {"eigenimages": 100, "hyrisr": 200, "resunet": 20, "denoiser": 60}
-_BLENDS = {"eigenimages": 0.85, "hyrisr": 1.0, "resunet": 1.0, "denoiser": 0.85}
+_BLENDS = {"eigenimages": 1.0, "hyrisr": 1.0, "resunet": 1.0, "denoiser": 0.85}
 _BATCHES = {"eigenimages": 24, "hyrisr": 2, "resunet": 128, "denoiser": 8}
 # Of a noisy map alone little can be learned before its own noise is: few steps, slow, and half of them kept.
 _ALONE_RATE, _ALONE_EPOCHS, _ALONE_BLEND = 1e-4, 30, 0.5
@@ -131,7 +131,7 @@ class FinetuneParams:
             "label": "Blend",
             "tooltip": (
                 "Share of the trained weights in what is kept; the rest are those it started from, so that it "
-                "forgets less. 0: 0.85 for eigenimages (0.5 from a map alone), else 1"
+                "forgets less. 0: 1; 0.85 to denoise by eigenimages, 0.5 from a map alone"
             ),
             "min": 0.0,
             "max": 1.0,
@@ -141,11 +141,14 @@ class FinetuneParams:
         int,
         {
             "label": "Patience",
-            "tooltip": "Stop early after so many validations (50 in a run) without a better one; 0: never",
+            "tooltip": (
+                "Stop early after so many validations (50 in a run) without a better one; 0: never, since much is "
+                "won at the end, when the rate falls"
+            ),
             "min": 0,
             "max": 10**6,
         },
-    ] = 20
+    ] = 0
     scratch: Annotated[
         bool,
         {

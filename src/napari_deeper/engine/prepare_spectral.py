@@ -176,7 +176,7 @@ def new_axis(wavenumber: Axis, p: Resample) -> Axis:
             f"The cube covers {describe(wavenumber)}, the network '{card.name}' {describe(card.wavenumber)}: "
             "they have nothing in common."
         )
-    return np.asarray(card.wavenumber[inside])
+    return np.asarray(card.wavenumber[inside], np.float64)
 
 
 def _resample(block: Intensity, wavenumber: Axis, p: Resample, facts: Facts) -> Treated:

@@ -1,7 +1,7 @@
 """Solve the same smoothing problem for many spectra at once.
 
 A Whittaker smoother solves (W + lambda D'D) z = W y, where D takes second differences: a system of five
-diagonals per spectrum. Few spectra go to LAPACK as one long banded system. Many are solved side by side,
+diagonals for each spectrum. Few spectra go to LAPACK as one long banded system. Many are solved side by side,
 one channel after the other, so that each numpy call does all spectra.
 """
 
@@ -13,73 +13,94 @@ from scipy.linalg import solveh_banded
 
 Array = NDArray[np.float64]
 
-# From about here on, numpy over all spectra is quicker than LAPACK, which needs 15 us a spectrum.
-_MANY = 256
+# From about here on, numpy over all spectra is quicker than LAPACK.
+_MANY = 160
 
 
-def penalty(n_channels: int, smoothness: float) -> Array:
-    """Return the three diagonals (3, channel) of lambda D'D: main, first and second below it."""
+class Room:
+    """Memory that is used again: asking the system for it anew takes longer than the arithmetic."""
+
+    def __init__(self) -> None:
+        self._flat: dict[str, Array] = {}
+
+    def __call__(self, name: str, n_channels: int, n_spectra: int) -> Array:
+        """Return (channel, spectrum) values of any content, the same memory for the same name."""
+        size = n_channels * n_spectra
+        if name not in self._flat or self._flat[name].size < size:
+            self._flat[name] = np.empty(size)
+        return self._flat[name][:size].reshape(n_channels, n_spectra)
+
+
+def penalty(n_channels: int) -> Array:
+    """Return the three diagonals (3, channel) of D'D: main, first and second below it."""
     bands = np.zeros((3, n_channels))
-    for row in range(n_channels - 2):
-        for offset, values in enumerate(((1, 4, 1), (-2, -2), (1,))):
-            bands[offset, row : row + len(values)] += values
-    return np.asarray(smoothness * bands)
+    # Each second difference 1, -2, 1 adds its products with itself.
+    for offset, products in enumerate(((1, 4, 1), (-2, -2), (1,))):
+        for place, product in enumerate(products):
+            bands[offset, place : n_channels - 2 + place] += product
+    return bands
 
 
-def smooth(values: Array, weight: Array, bands: Array) -> Array:
-    """Return the smooth curves (channel, spectrum) that minimize w (y - z)^2 + lambda (z'')^2.
+def smooth(values: Array, weight: Array, smoothness: float, room: Room) -> Array:
+    """Return the smooth curves (channel, spectrum) that minimize sum w (y - z)^2 + smoothness (z'')^2.
 
     Parameters
     ----------
     values, weight
-        (channel, spectrum), float64; at least two weights of a spectrum above 0.
-    bands
-        From `penalty`.
+        (channel, spectrum), float64; at least two weights of a spectrum above 0, and three channels.
+    smoothness
+        lambda.
+    room
+        Holds the result until the next call.
     """
+    # Divided by lambda, the outer diagonal is 1 and drops out of the arithmetic.
+    scaled = np.multiply(weight, 1 / smoothness, out=room("scaled", *values.shape))
+    right = np.multiply(scaled, values, out=room("right", *values.shape))
     if values.shape[1] < _MANY:
-        return _by_lapack(values, weight, bands)
-    return _side_by_side(values, weight, bands)
+        return _by_lapack(right, scaled)
+    return _side_by_side(right, scaled, room)
 
 
-def _by_lapack(values: Array, weight: Array, bands: Array) -> Array:
-    n_channels, n_spectra = values.shape
+def _by_lapack(right: Array, weight: Array) -> Array:
+    n_channels, n_spectra = right.shape
     # Between two spectra the lower diagonals are 0, so one system holds all of them.
-    system = np.tile(bands, n_spectra)
+    system = np.tile(penalty(n_channels), n_spectra)
     system[0] += weight.T.ravel()
-    right = (weight * values).T.ravel()
     solved = solveh_banded(
-        system, right, overwrite_ab=True, overwrite_b=True, lower=True, check_finite=False
+        system, right.T.ravel(), overwrite_ab=True, overwrite_b=True, lower=True, check_finite=False
     )
     return np.ascontiguousarray(solved.reshape(n_spectra, n_channels).T)
 
 
-def _side_by_side(values: Array, weight: Array, bands: Array) -> Array:
+def _side_by_side(z: Array, weight: Array, room: Room) -> Array:
     """Factor into L D L' and solve, forward and backward along the channels, over all spectra."""
-    n_channels, n_spectra = values.shape
-    main, first, second = bands
-    z = weight * values
-    inverse, lower, lowest = np.empty_like(z), np.empty_like(z), np.empty_like(z)
-    diagonal, side, term = np.empty(n_spectra), np.full(n_spectra, first[0]), np.empty(n_spectra)
-    # Every operation writes into what is there: making new arrays would cost more than the arithmetic.
+    n_channels, n_spectra = z.shape
+    main, first, _ = penalty(n_channels).tolist()
+    inverse, lower = room("inverse", n_channels, n_spectra), room("lower", n_channels, n_spectra)
+    side, term = np.full(n_spectra, first[0]), np.empty(n_spectra)
+    add, subtract, multiply, divide = np.add, np.subtract, np.multiply, np.divide
     for i in range(n_channels):
-        np.add(weight[i], main[i], out=diagonal)
-        for back, off, store in ((1, side, lower), (2, second[i - 2], lowest)):
-            if i >= back:
-                np.multiply(store[i - back], off, out=term)
-                np.subtract(diagonal, term, out=diagonal)
-                np.multiply(store[i - back], z[i - back], out=term)
-                np.subtract(z[i], term, out=z[i])
-        np.divide(1.0, diagonal, out=inverse[i])
+        diagonal, here = inverse[i], z[i]
+        add(weight[i], main[i], diagonal)
         if i:
-            np.multiply(lower[i - 1], -second[i - 1], out=side)
-            np.add(side, first[i], out=side)
-        np.multiply(side, inverse[i], out=lower[i])
-        np.multiply(inverse[i], second[i], out=lowest[i])
-    z *= inverse
+            before = lower[i - 1]
+            multiply(before, side, term)
+            subtract(diagonal, term, diagonal)
+            multiply(before, z[i - 1], term)
+            subtract(here, term, here)
+            subtract(first[i], before, side)
+        if i > 1:
+            subtract(diagonal, inverse[i - 2], diagonal)
+            multiply(inverse[i - 2], z[i - 2], term)
+            subtract(here, term, here)
+        divide(1.0, diagonal, diagonal)
+        multiply(side, diagonal, lower[i])
+    multiply(z[-1], inverse[-1], z[-1])
     for i in range(n_channels - 2, -1, -1):
-        np.multiply(lower[i], z[i + 1], out=term)
-        np.subtract(z[i], term, out=z[i])
+        here = z[i]
         if i + 2 < n_channels:
-            np.multiply(lowest[i], z[i + 2], out=term)
-            np.subtract(z[i], term, out=z[i])
+            subtract(here, z[i + 2], here)
+        multiply(here, inverse[i], here)
+        multiply(lower[i], z[i + 1], term)
+        subtract(here, term, here)
     return z

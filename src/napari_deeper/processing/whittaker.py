@@ -7,23 +7,23 @@ the batch, so that each takes the rounds that it needs, as if it were alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from napari_deeper.processing import banded
+from napari_deeper.processing.banded import Room, smooth
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-# (residual, round) -> new weights (channel, spectrum), and which spectra cannot go on.
-Weigh = Callable[[Array, int], tuple[Array, Mask]]
+# (residual, weight, round, sums of the spectra) -> which spectra have settled; writes the new weights.
+Weigh = Callable[[Array, Array, int, Array], Mask]
 
 METHODS = ("arpls", "asls", "airpls")
-_MOST_ROUNDS = 50
+_MOST_ROUNDS = 51
 _SETTLED = 1e-3
-# Fewer left than this part of the batch: the arrays are made smaller.
-_COMPACT_BELOW = 0.75
+_BATCH = 1024
+_TINY = float(np.finfo(float).tiny)
 
 
 def baseline(
@@ -47,71 +47,85 @@ def baseline(
     Baek et al. 2015, doi 10.1039/C4AN01061B (arPLS); Eilers 2003, doi 10.1021/ac034173t (AsLS); Zhang et al.
     2010, doi 10.1039/B922045C (airPLS).
     """
-    values = np.ascontiguousarray(spectra.T, np.float64)
-    # A spectrum that is all zero has no scale, and nothing below it.
-    scale = np.abs(values).max(axis=0)
-    values /= np.where(scale > 0, scale, 1)
-    bands = banded.penalty(len(values), smoothness)
-    if method == "airpls":
-        curve = _airpls(values, bands)
-    elif method == "asls":
-        curve = _settle(
-            values, bands, lambda r, _: (np.where(r > 0, asymmetry, 1 - asymmetry), _none(r))
-        )
-    else:
-        curve = _settle(values, bands, _arpls)
-    return np.ascontiguousarray((curve * scale).T, np.float32)
+    weigh: Weigh = {"arpls": _arpls, "airpls": _airpls, "asls": partial(_asls, asymmetry)}[method]
+    out = np.empty(spectra.shape, np.float32)
+    room = Room()
+    for start in range(0, len(spectra), _BATCH):
+        batch = spectra[start : start + _BATCH]
+        values = room("values 0", batch.shape[1], len(batch))
+        # A spectrum that is all zero has no scale, and nothing below it.
+        scale = np.abs(batch).max(axis=1).astype(np.float64)
+        np.divide(batch.T, np.where(scale > 0, scale, 1), out=values)
+        curve = _settle(values, smoothness, weigh, room)
+        out[start : start + _BATCH] = curve.T * scale[:, None]
+    return out
 
 
-def _none(residual: Array) -> Mask:
-    return np.zeros(residual.shape[1], bool)
-
-
-def _settle(values: Array, bands: Array, weigh: Weigh) -> Array:
-    """Fit and weigh in turn until the weights of each spectrum change by less than a thousandth."""
-    curve = np.empty_like(values)
-    at, left, weight = np.arange(values.shape[1]), values, np.ones_like(values)
-    for count in range(_MOST_ROUNDS + 1):
-        fitted = banded.smooth(left, weight, bands)
-        curve[:, at] = fitted
-        new, stuck = weigh(left - fitted, count)
-        change = np.sqrt(_squares(new - weight) / np.maximum(_squares(weight), 1e-300))
-        open_ = (change >= _SETTLED) & ~stuck
-        if not open_.any():
+def _settle(values: Array, smoothness: float, weigh: Weigh, room: Room) -> Array:
+    """Fit and weigh in turn until each spectrum has settled."""
+    n_channels, n_spectra = values.shape
+    curve = room("curve", n_channels, n_spectra)
+    weight = room("weight 0", n_channels, n_spectra)
+    weight.fill(1.0)
+    totals = np.abs(values).sum(axis=0)
+    at, turn = np.arange(n_spectra), 0
+    for count in range(1, _MOST_ROUNDS + 1):
+        fitted = smooth(values, weight, smoothness, room)
+        residual = np.subtract(values, fitted, out=room("residual", *values.shape))
+        done = weigh(residual, weight, count, totals[at]) | (count == _MOST_ROUNDS)
+        curve[:, at[done]] = fitted[:, done]
+        if done.all():
             break
-        weight = new
-        at, left, weight = at[open_], left[:, open_], weight[:, open_]
+        if done.any():
+            # From one room to the other, and back the next time.
+            left, turn = np.flatnonzero(~done), turn % 2 + 1
+            at = at[left]
+            values, weight = (
+                np.take(a, left, 1, room(f"{name} {turn}", n_channels, left.size), "clip")
+                for name, a in (("values", values), ("weight", weight))
+            )
     return curve
 
 
-def _arpls(residual: Array, _: int) -> tuple[Array, Mask]:
+def _arpls(residual: Array, weight: Array, count: int, totals: Array) -> Mask:
     """Weigh by how far a channel lies above the spread of those below the curve."""
-    below = np.where(residual < 0, residual, 0.0)
+    below = np.minimum(residual, 0)
     n_below = np.count_nonzero(below, axis=0)
-    stuck = n_below < 2
     n = np.maximum(n_below, 2)
     mean = below.sum(axis=0) / n
-    # Squares of deviations from the mean, of the channels below alone.
     spread = np.sqrt(np.maximum(_squares(below) - n * mean**2, 0) / (n - 1))
-    spread = np.where(spread > 0, spread, np.finfo(float).tiny)
-    return expit((residual - (2 * spread - mean)) * (-2 / spread)), stuck
+    spread = np.maximum(spread, _TINY)
+    # 1 / (1 + exp(2 (r - (2 s - m)) / s)), within what exp can hold.
+    np.multiply(residual, 2 / spread, out=below)
+    below -= (4 * spread - 2 * mean) / spread
+    np.minimum(below, 700.0, out=below)
+    np.exp(below, out=below)
+    below += 1
+    new = np.divide(1.0, below, out=below)
+    return _replace(weight, new) | (n_below < 2)
 
 
-def _airpls(values: Array, bands: Array) -> Array:
-    curve = np.empty_like(values)
-    at, left, weight = np.arange(values.shape[1]), values, np.ones_like(values)
-    total = np.maximum(np.abs(values).sum(axis=0), 1e-300)
-    for count in range(1, _MOST_ROUNDS + 2):
-        fitted = banded.smooth(left, weight, bands)
-        curve[:, at] = fitted
-        below = np.minimum(left - fitted, 0)
-        sunk = below.sum(axis=0)
-        open_ = (np.count_nonzero(below, axis=0) >= 2) & (-sunk / total[at] >= _SETTLED)
-        if not open_.any():
-            break
-        at, left, below = at[open_], left[:, open_], below[:, open_]
-        weight = np.where(below < 0, np.exp(np.minimum(count * below / sunk[open_], 700.0)), 0.0)
-    return curve
+def _asls(asymmetry: float, residual: Array, weight: Array, count: int, totals: Array) -> Mask:
+    return _replace(weight, np.where(residual > 0, asymmetry, 1 - asymmetry))
+
+
+def _airpls(residual: Array, weight: Array, count: int, totals: Array) -> Mask:
+    """Weigh what lies below the curve, more the further it does and the longer it takes."""
+    below = np.minimum(residual, 0)
+    sunk = np.minimum(below.sum(axis=0), -_TINY)
+    stuck = np.count_nonzero(below, axis=0) < 2
+    rise = np.exp(np.minimum(min(count, 50) / sunk * below, 700.0))
+    np.copyto(weight, np.where(below < 0, rise, 0.0))
+    return stuck | (-sunk < _SETTLED * totals)
+
+
+def _replace(weight: Array, new: Array) -> Mask:
+    """Put new weights in place; return which spectra's changed by less than a thousandth."""
+    before = np.maximum(np.sqrt(_squares(weight)), _TINY)
+    np.subtract(new, weight, out=weight)
+    change = np.sqrt(_squares(weight))
+    np.copyto(weight, new)
+    return np.asarray(change < _SETTLED * before)
 
 
 def _squares(values: Array) -> Array:

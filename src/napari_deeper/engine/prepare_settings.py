@@ -43,7 +43,7 @@ class Despike:
             "max": 100.0,
             "unit": "sigma",
         },
-    ] = 8.0
+    ] = 7.0
     max_width: Annotated[
         int,
         {

@@ -164,7 +164,7 @@ def new_axis(wavenumber: Axis, p: Resample) -> Axis:
             raise AxisError(
                 f"A step of {p.step:g} cm-1 leaves one channel of {describe(wavenumber)}."
             )
-        return first + p.step * np.arange(n)
+        return np.asarray(first + p.step * np.arange(n), np.float64)
     card = read_card("resunet", p.model)
     if card is None:
         raise CheckpointError(

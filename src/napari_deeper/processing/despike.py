@@ -16,9 +16,9 @@ Intensity = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 _MAD_TO_SIGMA = 1.4826
-# Part of the height of a ray that one channel takes at least. A Gaussian band takes less from a full width
-# at half maximum of 2.4 channels on.
-_STEEP = 0.6
+# Part of the height of a ray that one channel takes at least, less what noise may add. A Gaussian band takes
+# less from a full width at half maximum of 3.2 channels on; where neighbors are not asked, of 2.4.
+_STEEP, _STEEP_ALONE, _STEEP_SIGMA = 0.45, 0.6, 1.5
 # What a neighbor has of the height at least, for the rise to be a band; and it must stand out of its noise.
 _SHARED, _SHARED_SIGMA = 0.2, 4.0
 # Channels that the local noise is read from, and where large differences are cut off so that a ray does not
@@ -63,7 +63,8 @@ def find_rays(
     spectra = np.where(measured[..., None], intensity, np.float32(0))
     height = _height(spectra, max_width)
     noise = _noise(spectra)
-    peak = _steep_peaks(spectra, height, noise, threshold)
+    steep = _STEEP if compare_neighbors and shape[0] * shape[1] > 1 else _STEEP_ALONE
+    peak = _steep_peaks(spectra, height, noise, threshold, steep)
     peak &= measured[..., None]
     if compare_neighbors:
         peak &= ~_shared(height, noise, peak)
@@ -94,7 +95,9 @@ def _noise(spectra: Intensity) -> Intensity:
     return np.concatenate([level[..., :1], level], axis=2)
 
 
-def _steep_peaks(spectra: Intensity, height: Intensity, noise: Intensity, threshold: float) -> Mask:
+def _steep_peaks(
+    spectra: Intensity, height: Intensity, noise: Intensity, threshold: float, part: float
+) -> Mask:
     step = np.diff(spectra, axis=2)
     up = np.zeros_like(spectra)
     up[..., 1:] = step
@@ -103,9 +106,9 @@ def _steep_peaks(spectra: Intensity, height: Intensity, noise: Intensity, thresh
     # The steepest of the flanks of a peak, whose top may be two or three channels wide.
     steep = ndimage.maximum_filter1d(np.maximum(up, down), 3, axis=2)
     top = height == ndimage.maximum_filter1d(height, 5, axis=2)
-    return np.asarray(
-        top & (steep > threshold * noise) & (height > threshold * noise) & (steep > _STEEP * height)
-    )
+    least = threshold * noise
+    steep_enough = steep - _STEEP_SIGMA * noise > part * height
+    return np.asarray(top & (steep > least) & (height > least) & steep_enough)
 
 
 def _shared(height: Intensity, noise: Intensity, peak: Mask) -> Mask:

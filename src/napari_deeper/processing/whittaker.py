@@ -47,7 +47,11 @@ def baseline(
     Baek et al. 2015, doi 10.1039/C4AN01061B (arPLS); Eilers 2003, doi 10.1021/ac034173t (AsLS); Zhang et al.
     2010, doi 10.1039/B922045C (airPLS).
     """
-    weigh: Weigh = {"arpls": _arpls, "airpls": _airpls, "asls": partial(_asls, asymmetry)}[method]
+    weighs: dict[str, Weigh] = {
+        "arpls": _arpls,
+        "airpls": _airpls,
+        "asls": partial(_asls, asymmetry),
+    }
     out = np.empty(spectra.shape, np.float32)
     room = Room()
     for start in range(0, len(spectra), _BATCH):
@@ -56,7 +60,7 @@ def baseline(
         # A spectrum that is all zero has no scale, and nothing below it.
         scale = np.abs(batch).max(axis=1).astype(np.float64)
         np.divide(batch.T, np.where(scale > 0, scale, 1), out=values)
-        curve = _settle(values, smoothness, weigh, room)
+        curve = _settle(values, smoothness, weighs[method], room)
         out[start : start + _BATCH] = curve.T * scale[:, None]
     return out
 
@@ -102,7 +106,7 @@ def _arpls(residual: Array, weight: Array, count: int, totals: Array) -> Mask:
     np.exp(below, out=below)
     below += 1
     new = np.divide(1.0, below, out=below)
-    return _replace(weight, new) | (n_below < 2)
+    return np.asarray(_replace(weight, new) | (n_below < 2))
 
 
 def _asls(asymmetry: float, residual: Array, weight: Array, count: int, totals: Array) -> Mask:
@@ -116,7 +120,7 @@ def _airpls(residual: Array, weight: Array, count: int, totals: Array) -> Mask:
     stuck = np.count_nonzero(below, axis=0) < 2
     rise = np.exp(np.minimum(min(count, 50) / sunk * below, 700.0))
     np.copyto(weight, np.where(below < 0, rise, 0.0))
-    return stuck | (-sunk < _SETTLED * totals)
+    return np.asarray(stuck | (-sunk < _SETTLED * totals))
 
 
 def _replace(weight: Array, new: Array) -> Mask:

@@ -28,9 +28,12 @@ if TYPE_CHECKING:
         write_job,
     )
     from napari_deeper.engine.finetune_result import FinetuneResult
+    from napari_deeper.engine.fit_check import Finding, check_fit, suggested_recipe
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
     from napari_deeper.engine.prepare import Preparation, prepare
+    from napari_deeper.engine.prepare_files import prepare_file
+    from napari_deeper.engine.prepare_folder import prepare_folder
     from napari_deeper.engine.prepare_settings import (
         BadPixels,
         Baseline,
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
         Resample,
         Smooth,
     )
+    from napari_deeper.engine.rays import cosmic_rays
     from napari_deeper.engine.recipe import Recipe, read_recipe, write_recipe
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
@@ -84,6 +88,7 @@ _HOME = {
     "Figure": "engine.figure_parts",
     "FigureParams": "engine.figure",
     "FigureStyle": "engine.figure_parts",
+    "Finding": "engine.fit_check",
     "FinetuneJob": "engine.finetune_job",
     "FinetuneParams": "training.finetune_config",
     "FinetuneResult": "engine.finetune_result",
@@ -110,8 +115,10 @@ _HOME = {
     "UnmixParams": "engine.unmix_settings",
     "Unmixed": "engine.unmixed",
     "abundances": "engine.unmix",
+    "check_fit": "engine.fit_check",
     "compare": "engine.compare",
     "compare_over_cubes": "engine.compare_tests",
+    "cosmic_rays": "engine.rays",
     "denoise": "engine.denoise",
     "difference_map": "engine.compare",
     "estimate_job": "engine.finetune",
@@ -124,6 +131,8 @@ _HOME = {
     "make_figure": "engine.figure",
     "plan_imaging": "spectra.imaging_plan",
     "prepare": "engine.prepare",
+    "prepare_file": "engine.prepare_files",
+    "prepare_folder": "engine.prepare_folder",
     "read": "io.read",
     "read_cubes": "io.patches",
     "read_job": "engine.finetune_job",
@@ -133,6 +142,7 @@ _HOME = {
     "region_spectra": "processing.regions",
     "run_job": "engine.finetune",
     "suggest_patches": "processing.patch_suggestion",
+    "suggested_recipe": "engine.fit_check",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
     "unmix": "engine.unmix",
@@ -163,6 +173,7 @@ __all__ = [
     "Figure",
     "FigureParams",
     "FigureStyle",
+    "Finding",
     "FinetuneJob",
     "FinetuneParams",
     "FinetuneResult",
@@ -189,8 +200,10 @@ __all__ = [
     "UnmixParams",
     "Unmixed",
     "abundances",
+    "check_fit",
     "compare",
     "compare_over_cubes",
+    "cosmic_rays",
     "denoise",
     "difference_map",
     "estimate_job",
@@ -203,6 +216,8 @@ __all__ = [
     "make_figure",
     "plan_imaging",
     "prepare",
+    "prepare_file",
+    "prepare_folder",
     "read",
     "read_cubes",
     "read_job",
@@ -212,6 +227,7 @@ __all__ = [
     "region_spectra",
     "run_job",
     "suggest_patches",
+    "suggested_recipe",
     "super_resolve",
     "train",
     "unmix",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_deeper.engine.prepare_run import add, run_step, summarize, treat_spectra
+from napari_deeper.engine.prepare_run import add, run_step, sampled, summarize, treat_spectra
 from napari_deeper.engine.prepare_settings import Settings
 from napari_deeper.engine.prepare_steps import (
     Facts,
@@ -250,7 +250,7 @@ class _Window:
 
 def _mini(cube: RamanCube) -> RamanCube:
     """Return some pixels from all over a cube as a cube of one column: none has its neighbors there."""
-    spectra = cube.spectra[:: -(-len(cube.spectra) // _PREVIEW_SAMPLE)]
+    spectra = cube.spectra[sampled(len(cube.spectra), _PREVIEW_SAMPLE)]
     return dataclasses.replace(cube, intensity=spectra[:, None], uncertainty=None, flagged=None)
 
 

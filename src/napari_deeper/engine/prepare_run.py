@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_deeper.engine.prepare_settings import Settings
 from napari_deeper.engine.prepare_steps import (
@@ -42,6 +43,13 @@ def n_threads() -> int:
     return max(1, min(_MOST_THREADS, available))
 
 
+def sampled(n_pixels: int, most: int) -> NDArray[np.intp]:
+    """Return which pixels stand for a map: the same each time, and no grid that falls on one column."""
+    if n_pixels <= most:
+        return np.arange(n_pixels)
+    return np.sort(np.random.default_rng(0).choice(n_pixels, most, replace=False))
+
+
 def summarize(cube: RamanCube) -> Summary:
     """Sum a map up for the steps that must know the whole of it."""
     total, n_pixels, highest = np.zeros(cube.shape[2]), 0, -np.inf
@@ -54,7 +62,7 @@ def summarize(cube: RamanCube) -> Summary:
             n_pixels += len(block)
     if not n_pixels:
         raise CubeError("Every pixel holds NaN or infinity: nothing was measured.")
-    sample = cube.spectra[:: -(-len(cube.spectra) // _SAMPLE)]
+    sample = cube.spectra[sampled(len(cube.spectra), _SAMPLE)]
     sample = sample[np.isfinite(sample).all(axis=1)]
     return Summary(cube.wavenumber, total / n_pixels, highest, sample, cube.metadata)
 

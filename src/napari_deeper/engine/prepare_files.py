@@ -1,0 +1,46 @@
+"""Prepare a cube from file to file; a large Zarr store streams, so that memory is bounded by its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from napari_deeper.engine.prepare import as_recipe, prepare
+from napari_deeper.engine.recipe import Recipe
+from napari_deeper.io.read import read
+from napari_deeper.io.write import check_output, write
+from napari_deeper.spectra.progress import Progress
+
+
+def prepare_file(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    recipe: Recipe | str,
+    *,
+    overwrite: bool = False,
+    reading: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> tuple[str, ...]:
+    """Read a cube, prepare it and write the result; return what was found, one sentence each.
+
+    Parameters
+    ----------
+    source, target
+        Files; the second as `napari_deeper.write` takes it.
+    recipe
+        As `prepare` takes it.
+    overwrite
+        Replace an existing output.
+    reading
+        Keywords of `napari_deeper.read`.
+    progress
+        Gets reports, and may cancel the run between blocks.
+    """
+    recipe = as_recipe(recipe)
+    path = check_output(target, overwrite=overwrite)
+    cube = read(Path(source), **dict(reading or {}))
+    done = prepare(cube, recipe, progress=progress)
+    write(done, path, overwrite=overwrite)
+    return tuple(note for step in done.provenance[len(cube.provenance) :] for note in step.notes)

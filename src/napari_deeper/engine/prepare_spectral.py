@@ -158,13 +158,13 @@ def new_axis(wavenumber: Axis, p: Resample) -> Axis:
     first, last = float(wavenumber[0]), float(wavenumber[-1])
     if p.to == "channels":
         return np.asarray(np.linspace(first, last, p.n_channels), np.float64)
-    if p.to == "step":
-        n = int((last - first) / p.step + 1e-9) + 1
+    if p.to == "spacing":
+        n = int((last - first) / p.spacing + 1e-9) + 1
         if n < 2:
             raise AxisError(
-                f"A step of {p.step:g} cm-1 leaves one channel of {describe(wavenumber)}."
+                f"A spacing of {p.spacing:g} cm-1 leaves one channel of {describe(wavenumber)}."
             )
-        return np.asarray(first + p.step * np.arange(n), np.float64)
+        return np.asarray(first + p.spacing * np.arange(n), np.float64)
     card = read_card("resunet", p.model)
     if card is None:
         raise CheckpointError(

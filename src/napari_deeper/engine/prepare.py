@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,8 +59,7 @@ def prepare(
     n_steps = max(1, len(recipe.steps))
     for number, settings in enumerate(recipe.steps):
         part = progress.part(number / n_steps, (number + 1) / n_steps)
-        with_place = _Place(number + 1, settings)
-        with with_place:
+        with at_step(number + 1, settings):
             cube = run_step(cube, settings, part)
     progress.update(1.0, "Prepared")
     return cube
@@ -74,17 +74,13 @@ def as_recipe(recipe: Recipe | str) -> Recipe:
     return PRESETS[recipe]
 
 
-class _Place:
+@contextmanager
+def at_step(number: int, settings: Settings) -> Iterator[None]:
     """Say in an error which step it comes from."""
-
-    def __init__(self, number: int, settings: Settings) -> None:
-        self.text = f"Step {number} ({kind_of(settings).name})"
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DeeperError):
-            raise type(error)(f"{self.text}: {error}") from error
+    try:
+        yield
+    except DeeperError as error:
+        raise type(error)(f"Step {number} ({kind_of(settings).name}): {error}") from error
 
 
 @dataclass(frozen=True)
@@ -154,7 +150,7 @@ class Preparation:
         stages = [Stage("input", "Input", axis, spectra, axis)]
         cube = _mini(self.cube)
         for number, settings in enumerate(recipe.steps, 1):
-            with _Place(number, settings):
+            with at_step(number, settings):
                 cube, stage, windows = self._stage(recipe.steps[:number], cube, windows)
             stages.append(stage)
         return tuple(stages)

@@ -119,6 +119,24 @@ def test_folders_that_will_not_do_are_told(raw, tmp_path):
     assert "inputs are never changed" in same
 
 
+def test_an_axis_that_is_given_is_used_for_every_file(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    np.save(folder / "a.npy", np.random.default_rng(0).normal(10, 1, (3, 4, 50)).astype("f4"))
+    np.savetxt(tmp_path / "axis.txt", np.linspace(600, 1800, 50))
+    flags = ("--crop", "700-900", "--wavenumbers", tmp_path / "axis.txt")
+    assert "1 done" in run("prepare", folder, tmp_path / "out", *flags)
+    assert "1 skipped" in run("prepare", folder, tmp_path / "out", *flags)
+    assert nd.read(tmp_path / "out" / "a.npz").wavenumber[0] >= 700
+
+
+def test_the_documented_recipe_is_one():
+    text = (Path(__file__).parents[2] / "docs" / "preparing.md").read_text(encoding="utf-8")
+    block = text.split("```json")[1].split("```")[0]
+    steps = nd.Recipe.from_json(json.loads(block)).steps
+    assert steps == (nd.Despike(), nd.Crop(600.0, 1800.0), nd.Baseline("arpls"))
+
+
 def test_info_says_what_does_not_fit(raw):
     told = run("info", raw, "--fit")
     assert "A baseline is present" in told and "suggested recipe: despike > baseline" in told

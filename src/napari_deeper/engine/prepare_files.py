@@ -46,13 +46,14 @@ def prepare_file(
     """
     recipe = as_recipe(recipe)
     path = check_output(target, overwrite=overwrite)
-    stored = _large_store(Path(source), path) if not any((reading or {}).values()) else None
+    given = {key: value for key, value in (reading or {}).items() if value is not None}
+    stored = None if given else _large_store(Path(source), path)
     if stored is not None:
         steps = prepare_stored(
             stored, path, recipe, overwrite=overwrite, progress=progress or Progress()
         )
         return tuple(note for step in steps for note in step.notes)
-    cube = read(Path(source), **dict(reading or {}))
+    cube = read(Path(source), **given)
     done = prepare(cube, recipe, progress=progress)
     write(done, path, overwrite=overwrite)
     return tuple(note for step in done.provenance[len(cube.provenance) :] for note in step.notes)

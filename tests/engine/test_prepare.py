@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import napari_deeper as nd
 from napari_deeper import RamanCube, Recipe
 from napari_deeper.engine import prepare_run
+from napari_deeper.engine.prepare_settings import BASELINES, NORMALIZATIONS
 from napari_deeper.engine.recipe import PRESETS, STEPS
 from napari_deeper.simulate.cells import cell
 from napari_deeper.simulate.instrument import Instrument, measure
@@ -353,3 +354,41 @@ def test_a_preview_says_what_it_cannot_show(raw):
     with pytest.raises(ParameterError, match=r"Pixel \(99, 0\) lies outside"):
         seen.preview("as-deeper", [(99, 0)])
     assert seen.preview("as-deeper", [])[-1].spectra.shape[0] == 0
+
+
+# cubes that nobody would measure
+
+
+def odd(kind: str, shape: tuple[int, int, int]) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return {
+        "zero": lambda: np.zeros(shape),
+        "constant": lambda: np.full(shape, 5.0),
+        "unmeasured": lambda: np.full(shape, np.nan),
+        "negative": lambda: -rng.uniform(1, 2, shape),
+        "huge": lambda: rng.uniform(0, 1e37, shape),
+        "tiny": lambda: rng.uniform(0, 1e-35, shape),
+        "counts": lambda: rng.integers(0, 9, shape),
+    }[kind]()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (2, 1, 9), (3, 3, 17)])
+@pytest.mark.parametrize(
+    "kind", ["zero", "constant", "unmeasured", "negative", "huge", "tiny", "counts"]
+)
+def test_every_step_works_or_says_why_not(kind, shape):
+    axis = np.linspace(600, 1800, shape[2]) if shape[2] > 1 else np.array([1000.0])
+    cube = RamanCube(odd(kind, shape), axis)
+    steps = [kind_of_step.settings() for kind_of_step in STEPS.values()]
+    steps += [nd.Baseline(method) for method in BASELINES]
+    steps += [nd.Normalize(method, 600.0, 1800.0) for method in NORMALIZATIONS]
+    for step in steps:
+        for run in (
+            lambda s: nd.prepare(cube, Recipe((s,))),
+            lambda s: nd.Preparation(cube).preview(Recipe((s,)), [(0, 0)]),
+        ):
+            try:
+                run(step)
+            except nd.DeeperError as error:
+                assert str(error).startswith("Step 1 (")
+    nd.suggested_recipe(nd.check_fit(cube))

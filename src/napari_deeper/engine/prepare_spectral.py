@@ -201,7 +201,9 @@ def _choose_window(summary: Summary, p: Smooth) -> Facts:
             f"window is {p.window}; it must be odd and larger than polyorder ({p.polyorder}), or 0 to be "
             "chosen."
         )
-    window, order = (p.window, p.polyorder) if p.window else smoothing.best_savgol(summary.sample)
+    window, order = p.window, p.polyorder
+    if not window:
+        window, order = smoothing.best_savgol(summary.sample / _unit(summary.sample))
     return {"window_used": window, "polyorder_used": order}
 
 
@@ -210,8 +212,14 @@ def _smooth(block: Intensity, wavenumber: Axis, p: Smooth, facts: Facts) -> Trea
     # A window of one channel stands for "as it is": no window was expected to help.
     if facts["window_used"] == 1:
         return Treated(block.copy())
-    done = smoothing.savgol(flat, facts["window_used"], facts["polyorder_used"])
-    return Treated(done.reshape(block.shape))
+    unit = _unit(flat)
+    done = smoothing.savgol(flat / unit, facts["window_used"], facts["polyorder_used"])
+    return Treated((done * unit).reshape(block.shape))
+
+
+def _unit(spectra: Intensity) -> np.float32:
+    """Return the largest intensity: divided by it, squares cannot leave float32."""
+    return np.float32(np.abs(spectra).max(initial=0)) or np.float32(1)
 
 
 def _smooth_told(cube: MapFacts, p: Smooth, facts: Facts, outcome: Outcome) -> Told:

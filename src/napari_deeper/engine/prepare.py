@@ -26,6 +26,7 @@ from napari_deeper.spectra.errors import DeeperError, ParameterError
 from napari_deeper.spectra.progress import Progress
 
 _PREVIEW_SAMPLE = 256
+_MOST_REMEMBERED = 64
 
 
 def prepare(
@@ -193,6 +194,9 @@ class Preparation:
             after = cube
             if kind.name not in ("crop-map", "bin", "flip"):
                 after = run_step(cube, settings, Progress(), facts)
+            # A slider that is dragged asks for many recipes: the oldest are forgotten.
+            while len(self._facts) >= _MOST_REMEMBERED:
+                del self._facts[next(iter(self._facts))]
             known = self._facts[steps] = (after, facts)
         return known
 

@@ -36,13 +36,15 @@ from napari_deeper.cli.heatmap import HEATMAP_FILES, HEATMAP_HELP, run_heatmap
 from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.plan import run_plan
-from napari_deeper.cli.report import describe_cube, format_report
+from napari_deeper.cli.preparing import PREPARE_FILES, PREPARE_HELP, NoSettings, run_prepare
+from napari_deeper.cli.report import describe_cube, fit_facts, format_fit, format_report
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.compare_settings import CompareParams
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
+from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.engine.unmix_settings import UnmixParams
@@ -193,6 +195,7 @@ _add_command("patches", SuggestParams, run_patches, PATCHES_HELP, PATCHES_FILES,
 _add_command("finetune", FinetuneParams, run_finetune, FINETUNE_HELP, FINETUNE_FILES, reading=False)
 app.add_typer(models_app, name="models")
 _add_command("heatmap", HeatmapParams, run_heatmap, HEATMAP_HELP, HEATMAP_FILES)
+_add_command("prepare", NoSettings, run_prepare, PREPARE_HELP, PREPARE_FILES)
 _add_command("train", TrainParams, run_train, TRAIN_HELP, TRAIN_FILES)
 _add_command("figure", FigureParams, run_figure, FIGURE_HELP, FIGURE_FILES)
 _add_command("unmix", UnmixParams, run_unmix, UNMIX_HELP, UNMIX_FILES)
@@ -203,6 +206,9 @@ app.command("plan", no_args_is_help=True)(run_plan)
 def info(
     source: Source,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Say what does not suit the networks, and what mends it.")
+    ] = False,
     wavenumbers: Wavenumbers = "",
     pixel_size: PixelSize = "",
     excitation: Excitation = None,
@@ -213,12 +219,21 @@ def info(
 
     [bold]napari-deeper info cell.mat[/bold]
 
+    [bold]napari-deeper info cell.mat --fit[/bold]
+
     [bold]napari-deeper info cell.mat --json[/bold]
     """
     with one_line_errors(debug):
         cube = read_input(source, wavenumbers, pixel_size, excitation, variable)
         facts = describe_cube(cube)
-        typer.echo(json.dumps(facts, indent=2) if as_json else format_report(facts))
+        findings = check_fit(cube) if fit else ()
+        if as_json:
+            facts |= {"fit": fit_facts(findings)} if fit else {}
+            typer.echo(json.dumps(facts, indent=2))
+            return
+        typer.echo(format_report(facts))
+        if fit:
+            typer.echo(format_fit(findings))
 
 
 @app.command(no_args_is_help=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_deeper.engine.fit_check import Finding, suggested_recipe
+from napari_deeper.engine.recipe import kind_of
 from napari_deeper.processing.noise import snr_per_pixel
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import Intensity, RamanCube
@@ -88,6 +90,29 @@ def format_report(facts: dict[str, Any]) -> str:
         settings = ", ".join(f"{key}={value}" for key, value in stated.items())
         lines.append(f"    {number}. {step['verb']} ({step['software']}): {settings}")
         lines += [f"       - {note}" for note in step["notes"]]
+    return "\n".join(lines)
+
+
+def fit_facts(findings: tuple[Finding, ...]) -> dict[str, Any]:
+    """Return what does not suit the networks, as JSON types."""
+    recipe = suggested_recipe(findings)
+    found = [
+        {"name": f.name, "text": f.text, "mended_by": kind_of(f.mends).name if f.mends else None}
+        for f in findings
+    ]
+    return {"findings": found, "recipe": recipe.to_json() if recipe else None}
+
+
+def format_fit(findings: tuple[Finding, ...]) -> str:
+    """Return the same as text for people."""
+    if not findings:
+        return "  fit          nothing was found that does not suit the networks"
+    lines = ["  fit"]
+    for f in findings:
+        lines.append(f"    - {f.text}" + (f" Step: {kind_of(f.mends).name}." if f.mends else ""))
+    recipe = suggested_recipe(findings)
+    if recipe:
+        lines.append(f"    suggested recipe: {recipe}")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_deeper.simulate.bands import Array, Array32
 
-_QUIETEST, _LOUDEST = (
+QUIETEST, LOUDEST = (
     0.02,
     4.0,
 )  # white noise, in standard deviations of what stands on the background
@@ -63,7 +63,7 @@ def _chance(share: float, n: int, rng: np.random.Generator) -> Array:
 
 def _whiten(clean: Array, level: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     n = len(clean)
-    sigma = level * _log_uniform(_QUIETEST, _LOUDEST, n, rng)
+    sigma = level * _log_uniform(QUIETEST, LOUDEST, n, rng)
     return sigma * rng.standard_normal(clean.shape), np.broadcast_to(sigma**2, clean.shape)
 
 

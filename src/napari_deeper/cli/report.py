@@ -78,7 +78,8 @@ def format_report(facts: dict[str, Any]) -> str:
             f"{axis['first']:.1f} to {axis['last']:.1f} cm-1, {channel} channels{_steps(axis)}",
         ),
         ("laser", f"{facts['excitation_nm']:g} nm" if facts["excitation_nm"] else "not stated"),
-        ("intensity", _range(values)),
+        ("measured", _measured(facts["metadata"])),
+        ("intensity", _range(values, facts["metadata"].get("intensity_unit"))),
         ("missing", _missing(facts)),
         ("SNR", _snr(facts["snr"])),
         ("uncertainty", _uncertainty(facts["uncertainty"])),
@@ -130,10 +131,22 @@ def _steps(axis: dict[str, Any]) -> str:
     return f", steps {axis['smallest_step']:.3g} to {axis['largest_step']:.3g} cm-1"
 
 
-def _range(values: dict[str, float | None]) -> str:
+def _measured(metadata: dict[str, Any]) -> str:
+    """Return when, how long and with what it was measured, as far as the source said."""
+    dwell = metadata.get("dwell_time_s")
+    said = [
+        metadata.get("date"),
+        f"{dwell:g} s a pixel" if isinstance(dwell, int | float) else None,
+        metadata.get("instrument"),
+    ]
+    return ", ".join(str(each) for each in said if each) or "not stated when, how long and with what"
+
+
+def _range(values: dict[str, float | None], unit: str | None) -> str:
     if values["min"] is None:
         return "no finite value"
-    return f"{values['min']:.4g} to {values['max']:.4g}, mean {values['mean']:.4g}"
+    of_unit = f" {unit}" if unit else ""
+    return f"{values['min']:.4g} to {values['max']:.4g}, mean {values['mean']:.4g}{of_unit}"
 
 
 def _missing(facts: dict[str, Any]) -> str:

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.io.contents import Contents
+from napari_deeper.io.hdf5 import read_hdf5
+from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
 from napari_deeper.spectra.errors import (
+    AmbiguousFile,
     AxisError,
     CubeError,
     DeeperError,
@@ -29,9 +32,14 @@ from napari_deeper.spectra.errors import (
 from napari_deeper.spectra.provenance import Step
 
 Reader = Callable[[Path, str | None], Contents]
+AskedReader = Callable[[Path, Asked], Contents]
 
 # A new format is one function (path, variable) -> Contents, and one line here.
-_READERS: dict[str, Reader] = {
+_READERS: dict[str, Reader] = {}
+# Formats that do not say how their numbers are arranged: their readers also take what the caller says.
+_ASKED_READERS: dict[str, AskedReader] = {
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
     ".mat": read_mat,
     ".npy": read_npy,
     ".npz": read_npz,
@@ -60,7 +68,7 @@ class _Given:
 
 def readable_suffixes() -> tuple[str, ...]:
     """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ".npz", ".zarr")``."""
-    return tuple(_READERS)
+    return tuple(sorted(_READERS | _ASKED_READERS))
 
 
 def read(
@@ -70,6 +78,8 @@ def read(
     pixel_size: float | Pair | None = None,
     excitation_nm: float | None = None,
     variable: str | None = None,
+    layout: str | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> RamanCube:
     """Read a cube from a file or a .zarr folder.
 
@@ -85,7 +95,13 @@ def read(
     excitation_nm
         Laser wavelength in nm; needed where the axis of the file is in nm.
     variable
-        Which array to read where a .npz or .mat file holds several.
+        Which array to read where a file holds several.
+    layout
+        How a foreign array or table is arranged, where the file leaves it open: the axes from the slowest
+        to the fastest, ``"yxc"``, ``"cyx"``, ... For a table of text, ``"yxc"`` has one spectrum per
+        row, ``"cyx"`` one per column, and ``"long"`` one intensity per row.
+    image_size
+        (rows, columns) of the image that a list of spectra without places unfolds to.
 
     Returns
     -------
@@ -95,6 +111,9 @@ def read(
 
     Raises
     ------
+    AmbiguousFile
+        If the file can be understood in several ways; it carries them, each with the keywords that
+        choose it.
     FileError
         If the file is missing, unknown, damaged, or too large for this machine.
     AxisError
@@ -105,8 +124,10 @@ def read(
     path = Path(path)
     reader = _reader_for(path)
     try:
-        contents = reader(path, variable)
+        contents = reader(path, Asked(variable, layout, image_size, _n_channels(wavenumber)))
         return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+    except AmbiguousFile as error:
+        raise error.named(path.name) from error
     except DeeperError as error:
         raise type(error)(f"{path.name}: {error}") from error
     except MemoryError as error:
@@ -115,14 +136,20 @@ def read(
         raise FileError(_damaged(path, error)) from error
 
 
-def _reader_for(path: Path) -> Reader:
+def _n_channels(wavenumber: ArrayLike | None) -> int | None:
+    """Return how many channels the caller's axis has; its two ends leave that open."""
+    size = 0 if wavenumber is None else np.size(wavenumber)
+    return size if size > 2 else None
+
+
+def _reader_for(path: Path) -> AskedReader:
     suffix = path.suffix.lower()
-    known = f"Known: {', '.join(_READERS)}"
+    known = f"Known: {', '.join(readable_suffixes())}"
     if not path.exists():
         raise FileError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir() and suffix not in _FOLDERS:
         raise FileError(f"{path} is a folder. Give one file, or a .zarr folder.")
-    if suffix not in _READERS:
+    if suffix not in readable_suffixes():
         what = (
             f"napari-deeper cannot read '{path.suffix}' files"
             if suffix
@@ -133,7 +160,10 @@ def _reader_for(path: Path) -> Reader:
         raise FileError(f"{path.name} is a file; a {suffix} store is a folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise FileError(f"{path.name} is empty (0 bytes). Copy or export it again.")
-    return _READERS[suffix]
+    if suffix in _ASKED_READERS:
+        return _ASKED_READERS[suffix]
+    plain = _READERS[suffix]
+    return lambda found, asked: plain(found, asked.variable)
 
 
 def _damaged(path: Path, error: Exception) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_deeper.io.hdf5 import write_hdf5
 from napari_deeper.io.matlab import write_mat
 from napari_deeper.io.numpy_files import write_npz
 from napari_deeper.io.zarr_store import is_store, write_zarr
@@ -24,7 +25,12 @@ from napari_deeper.spectra.errors import CubeError, FileError
 
 Writer = Callable[[RamanCube, str, Path], None]
 
-_WRITERS: dict[str, Writer] = {".mat": write_mat, ".npz": write_npz, ".zarr": write_zarr}
+_WRITERS: dict[str, Writer] = {
+    ".h5": write_hdf5,
+    ".mat": write_mat,
+    ".npz": write_npz,
+    ".zarr": write_zarr,
+}
 _FOLDERS = (".zarr",)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.name != "nt" else (errno.ENOSPC,)
 

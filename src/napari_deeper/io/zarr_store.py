@@ -16,6 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_deeper.io.contents import TRUST, Contents, check_memory, trust_arrays
+from napari_deeper.io.layout import Asked
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
@@ -31,11 +32,11 @@ def is_store(path: Path) -> bool:
     return any((path / mark).is_file() for mark in _MARKS)
 
 
-def read_zarr(path: Path, variable: str | None) -> Contents:
+def read_zarr(path: Path, asked: Asked) -> Contents:
     """Read a folder written by `write_zarr`."""
     import zarr
 
-    del variable  # a store of this layout holds one cube
+    del asked  # a store of this layout holds one cube
     if not is_store(path):
         raise FileError(
             "the folder has no zarr.json, so it is no Zarr store. Was a copy cut short?"

@@ -1,0 +1,118 @@
+"""HDF5: cubes (read and written), arrays of other programs and MATLAB 7.3 (read), by h5py.
+
+A cube is ``intensity`` (y, x, channel) float32, where it has them ``uncertainty`` (the same) and ``flagged``
+(y, x) bool, and ``header``, the JSON of `RamanCube.header`; ``wavenumber`` and ``pixel_size`` lie beside it
+for other programs. Chunks are compressed and carry a checksum. Links to other files and datasets whose
+bytes lie in other files are never followed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_deeper.io.arrays import foreign_contents
+from napari_deeper.io.contents import TRUST, Contents, check_memory, trust_arrays
+from napari_deeper.io.layout import Asked
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import FileError
+
+_LONGEST_HEADER = 64 * 2**20
+_CHUNK = (32, 32, 64)
+
+
+def import_h5py(what: str = "HDF5 files need h5py", instead: str = "") -> Any:
+    """Return h5py, or say how to get it."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise FileError(
+            f"{what}. Install it: pip install 'napari-deeper[formats]'{instead}."
+        ) from error
+    return h5py
+
+
+def read_hdf5(path: Path, asked: Asked) -> Contents:
+    """Read a file written by `write_hdf5`, or the cube among the arrays of another program."""
+    h5py = import_h5py()
+    with h5py.File(path, "r") as file:
+        found = number_datasets(file)
+        if asked.variable is None and "intensity" in found and "header" in file:
+            header = json.loads(_text(file.get("header", getlink=True), file))
+            trust = {name: load_dataset(found[name]) for name in TRUST if name in found}
+            return Contents(load_dataset(found["intensity"]), "hdf5", header, trust=trust)
+        shapes = {name: node.shape for name, node in found.items()}
+        return foreign_contents(
+            shapes, lambda name: load_dataset(found[name]), asked, "hdf5 of another program"
+        )
+
+
+def number_datasets(file: Any) -> dict[str, Any]:
+    """Return the arrays of numbers in an open file by their paths, through hard links alone."""
+    h5py = import_h5py()
+    found = {}
+
+    def note(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.dtype.kind in "biufc" and node.shape is not None:
+            found[name] = node
+
+    file.visititems(note)  # visits each object once, and follows neither soft nor external links
+    return found
+
+
+def load_dataset(node: Any) -> NDArray[Any]:
+    """Return the numbers of a dataset that lies in the file itself and is there."""
+    name = node.name.lstrip("/")
+    if node.is_virtual or node.external:
+        raise FileError(
+            f"the numbers of '{name}' lie in other files, which are not followed. Copy them into one "
+            "file (h5repack)."
+        )
+    stored = node.id.get_storage_size()
+    n_bytes = check_memory(node.shape, node.dtype.itemsize, stored)
+    if n_bytes and not stored:
+        raise FileError(f"'{name}' was declared, {node.shape}, but never written.")
+    values: NDArray[Any] = node[...]
+    return values
+
+
+def _text(link: Any, file: Any) -> str:
+    h5py = import_h5py()
+    node = file["header"] if isinstance(link, h5py.HardLink) else None
+    is_text = isinstance(node, h5py.Dataset) and h5py.check_string_dtype(node.dtype) is not None
+    if not is_text or node.shape != () or node.dtype.itemsize > _LONGEST_HEADER:
+        raise FileError("its 'header' is no text; write the cube again.")
+    return str(node.asstr()[()])
+
+
+def write_hdf5(cube: RamanCube, header: str, path: Path) -> None:
+    """Write a cube and the JSON of its header."""
+    h5py = import_h5py()
+    fields = json.loads(header)
+    try:
+        with h5py.File(path, "w") as file:
+            file["header"] = header
+            file["wavenumber"] = np.array(fields["wavenumber"])
+            file["wavenumber"].attrs["unit"] = "1/cm"
+            if fields["pixel_size"] is not None:
+                file["pixel_size"] = np.array(fields["pixel_size"])
+                file["pixel_size"].attrs["unit"] = "um"
+            for name, values in {"intensity": cube.intensity, **trust_arrays(cube)}.items():
+                chunks = tuple(min(pair) for pair in zip(values.shape, _CHUNK, strict=False))
+                file.create_dataset(
+                    name, data=values, chunks=chunks, compression="gzip", compression_opts=1,
+                    shuffle=True, fletcher32=True,
+                )  # fmt: skip
+    except (OSError, RuntimeError) as error:
+        raise _system_error(error) from error
+
+
+def _system_error(error: Exception) -> Exception:
+    """Return the operating system's error that h5py tells of in words."""
+    number = re.search(r"errno = (\d+)", str(error))
+    return OSError(int(number[1]), str(error)) if number else error

@@ -186,7 +186,10 @@ def _ask_fold(layout: str, n_pixels: int, size: tuple[int, int]) -> AmbiguousFil
     return AmbiguousFile(
         f"its {n_pixels} spectra fold into {size[0]} x {size[1]} pixels, but it does not say in which "
         "order.",
-        [Choice(w, {"layout": way, "image_size": size}) for w, way in zip(words, ways, strict=True)],
+        [
+            Choice(w, {"layout": way, "image_size": size})
+            for w, way in zip(words, ways, strict=True)
+        ],
     )
 
 
@@ -197,5 +200,3 @@ def _moved(shape: Shape, layout: str, asked: Asked) -> tuple[str, ...]:
         return ()
     place = shape.index(shape[layout.index("c")]) if len(shape) == 3 else 0
     return (f"The channels are axis {place} of the array, as the length of the axis tells.",)
-
-

@@ -83,7 +83,7 @@ def load_dataset(node: Any) -> NDArray[Any]:
 
 def _text(link: Any, file: Any) -> str:
     h5py = import_h5py()
-    node = file["header"] if isinstance(link, h5py.HardLink) else None
+    node: Any = file["header"] if isinstance(link, h5py.HardLink) else None
     is_text = isinstance(node, h5py.Dataset) and h5py.check_string_dtype(node.dtype) is not None
     if not is_text or node.shape != () or node.dtype.itemsize > _LONGEST_HEADER:
         raise FileError("its 'header' is no text; write the cube again.")

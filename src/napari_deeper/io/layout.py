@@ -184,4 +184,3 @@ def find_size(values: Mapping[str, NDArray[Any]], n_pixels: int) -> tuple[int, i
         if rows == int(rows) and columns == int(columns) and rows * columns == n_pixels:
             return int(rows), int(columns)
     return None
-

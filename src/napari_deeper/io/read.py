@@ -18,6 +18,8 @@ from napari_deeper.io.hdf5 import read_hdf5
 from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.text import read_text
+from napari_deeper.io.text_stream import PACKED
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
@@ -32,6 +34,7 @@ from napari_deeper.spectra.errors import (
 from napari_deeper.spectra.provenance import Step
 
 Reader = Callable[[Path, str | None], Contents]
+TEXT = (".asc", ".csv", ".dat", ".tsv", ".txt")
 AskedReader = Callable[[Path, Asked], Contents]
 
 # A new format is one function (path, variable) -> Contents, and one line here.
@@ -44,6 +47,8 @@ _ASKED_READERS: dict[str, AskedReader] = {
     ".npy": read_npy,
     ".npz": read_npz,
     ".zarr": read_zarr,
+    **dict.fromkeys(TEXT, read_text),
+    **dict.fromkeys((t + packed for t in TEXT for packed in PACKED), read_text),
 }
 _FOLDERS = (".zarr",)
 
@@ -136,6 +141,13 @@ def read(
         raise FileError(_damaged(path, error)) from error
 
 
+def suffix_of(path: Path) -> str:
+    """Return the suffix that tells the format, for example ``.csv.xz`` of a packed table."""
+    suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower()
+    return inner + suffix if suffix in PACKED else suffix
+
+
 def _n_channels(wavenumber: ArrayLike | None) -> int | None:
     """Return how many channels the caller's axis has; its two ends leave that open."""
     size = 0 if wavenumber is None else np.size(wavenumber)
@@ -143,18 +155,14 @@ def _n_channels(wavenumber: ArrayLike | None) -> int | None:
 
 
 def _reader_for(path: Path) -> AskedReader:
-    suffix = path.suffix.lower()
+    suffix = suffix_of(path)
     known = f"Known: {', '.join(readable_suffixes())}"
     if not path.exists():
         raise FileError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir() and suffix not in _FOLDERS:
         raise FileError(f"{path} is a folder. Give one file, or a .zarr folder.")
     if suffix not in readable_suffixes():
-        what = (
-            f"napari-deeper cannot read '{path.suffix}' files"
-            if suffix
-            else "the name has no suffix"
-        )
+        what = f"napari-deeper cannot read '{suffix}' files" if suffix else "the name has no suffix"
         raise FileError(f"{path.name}: {what}. {known}.")
     if path.is_file() and suffix in _FOLDERS:
         raise FileError(f"{path.name} is a file; a {suffix} store is a folder.")
@@ -172,14 +180,16 @@ def _damaged(path: Path, error: Exception) -> str:
     reason = str(error).strip().splitlines()
     said = reason[0].rstrip(".") if reason else type(error).__name__
     return (
-        f"{path.name} cannot be read as {path.suffix.lower()} ({said}): it is damaged, cut short, "
+        f"{path.name} cannot be read as {suffix_of(path)} ({said}): it is damaged, cut short, "
         "or of another kind. Copy or export it again."
     )
 
 
 def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
     header = dict(contents.header)
-    header["metadata"] = {"name": path.stem} | dict(header.get("metadata", {}))
+    header["metadata"] = {"name": path.name[: len(path.name) - len(suffix_of(path))]} | dict(
+        header.get("metadata", {})
+    )
     if given.pixel_size is not None:
         size = np.atleast_1d(given.pixel_size).tolist()
         header["pixel_size"] = size * 2 if len(size) == 1 else size

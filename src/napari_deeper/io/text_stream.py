@@ -63,7 +63,9 @@ class _Unpacked(io.RawIOBase):
             else:
                 packed = self._left or self._stream.read(_BLOCK) if self._is_hungry() else b""
                 if not packed and self._is_hungry():
-                    raise FileError("it is cut short: the packed bytes end too early. Copy it again.")
+                    raise FileError(
+                        "it is cut short: the packed bytes end too early. Copy it again."
+                    )
             self._left = b""
             data: bytes = self._inner.decompress(packed, n_bytes)
             if self._suffix == ".gz":

@@ -23,7 +23,9 @@ Cells = tuple[str, ...]
 _COMMENTS = ("#", "%", "//", "!")
 _SAMPLE_LINES, _SAMPLE_CHARACTERS = 64, 4 * 2**20
 _MOST_COMMENTS = 1000
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
+)
 _DECIMAL_COMMA = re.compile(r"(?<![\d.])[-+]?\d*,\d+([eE][-+]?\d+)?(?![\d.,])")
 
 
@@ -133,7 +135,7 @@ def _sample(lines: Iterator[str]) -> tuple[list[str], list[str]]:
         elif text:
             sample.append(line)
             n_characters += len(line)
-        if len(sample) >= _SAMPLE_LINES or n_characters > _SAMPLE_CHARACTERS and len(sample) > 8:
+        if len(sample) >= _SAMPLE_LINES or (n_characters > _SAMPLE_CHARACTERS and len(sample) > 8):
             break
     return comments, sample
 
@@ -145,7 +147,10 @@ def _dialect(typical: str, sample: Sequence[str]) -> _Dialect:
     if "," not in typical:
         return _Dialect(None, False)
     words = typical.split()
-    if all(_DECIMAL_COMMA.fullmatch(word) or _NUMBER.fullmatch(word) for word in words) and len(words) > 1:
+    if (
+        all(_DECIMAL_COMMA.fullmatch(word) or _NUMBER.fullmatch(word) for word in words)
+        and len(words) > 1
+    ):
         return _Dialect(None, True)
     return _Dialect(",", False)
 
@@ -161,9 +166,7 @@ def _has_comma_decimals(typical: str, sample: Sequence[str]) -> bool:
     return has_commas
 
 
-def _headers(
-    sample: Sequence[str], dialect: _Dialect, kinds: tuple[bool, ...]
-) -> tuple[int, int]:
+def _headers(sample: Sequence[str], dialect: _Dialect, kinds: tuple[bool, ...]) -> tuple[int, int]:
     """Return how many lines are titles of another length, and where the numbers begin."""
     titles = above = 0
     for i, line in enumerate(sample):
@@ -173,7 +176,9 @@ def _headers(
                 break
             titles = above = i + 1
         elif any(
-            not dialect.number(cell) for cell, is_number in zip(cells, kinds, strict=True) if is_number and cell
+            not dialect.number(cell)
+            for cell, is_number in zip(cells, kinds, strict=True)
+            if is_number and cell
         ) or (i == titles and _is_corner(cells, kinds, dialect)):
             above = i + 1
         elif i == above:
@@ -220,9 +225,7 @@ def _numbers(
     return np.asarray(block, dtype=np.float64)
 
 
-def _checked(
-    rows: Iterable[str], dialect: _Dialect, n_cells: int, first: int
-) -> Iterator[str]:
+def _checked(rows: Iterable[str], dialect: _Dialect, n_cells: int, first: int) -> Iterator[str]:
     """Yield the rows as NumPy reads them, each of the same number of cells."""
     separator = dialect.separator
     for number, line in enumerate(rows, first):
@@ -241,5 +244,3 @@ def _checked(
         ):
             text = separator.join(cell.strip() or "nan" for cell in text.split(separator))
         yield text
-
-

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_deeper.io.csv_cube import write_csv
 from napari_deeper.io.hdf5 import write_hdf5
 from napari_deeper.io.matlab import write_mat
 from napari_deeper.io.numpy_files import write_npz
@@ -26,6 +27,7 @@ from napari_deeper.spectra.errors import CubeError, FileError
 Writer = Callable[[RamanCube, str, Path], None]
 
 _WRITERS: dict[str, Writer] = {
+    ".csv": write_csv,
     ".h5": write_hdf5,
     ".mat": write_mat,
     ".npz": write_npz,

@@ -8,8 +8,8 @@ bytes lie in other files are never followed.
 
 from __future__ import annotations
 
+import io
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -94,25 +94,61 @@ def write_hdf5(cube: RamanCube, header: str, path: Path) -> None:
     """Write a cube and the JSON of its header."""
     h5py = import_h5py()
     fields = json.loads(header)
-    try:
-        with h5py.File(path, "w") as file:
-            file["header"] = header
-            file["wavenumber"] = np.array(fields["wavenumber"])
-            file["wavenumber"].attrs["unit"] = "1/cm"
-            if fields["pixel_size"] is not None:
-                file["pixel_size"] = np.array(fields["pixel_size"])
-                file["pixel_size"].attrs["unit"] = "um"
-            for name, values in {"intensity": cube.intensity, **trust_arrays(cube)}.items():
-                chunks = tuple(min(pair) for pair in zip(values.shape, _CHUNK, strict=False))
-                file.create_dataset(
-                    name, data=values, chunks=chunks, compression="gzip", compression_opts=1,
-                    shuffle=True, fletcher32=True,
-                )  # fmt: skip
-    except (OSError, RuntimeError) as error:
-        raise _system_error(error) from error
+    with path.open("w+b", buffering=0) as stream:
+        output = _Output(stream)
+        try:
+            with h5py.File(output, "w") as file:
+                _fill(file, cube, header, fields)
+        except Exception as error:
+            raise output.error or error from error
+        if output.error is not None:
+            raise output.error
 
 
-def _system_error(error: Exception) -> Exception:
-    """Return the operating system's error that h5py tells of in words."""
-    number = re.search(r"errno = (\d+)", str(error))
-    return OSError(int(number[1]), str(error)) if number else error
+def _fill(file: Any, cube: RamanCube, header: str, fields: dict[str, Any]) -> None:
+    file["header"] = header
+    file["wavenumber"] = np.array(fields["wavenumber"])
+    file["wavenumber"].attrs["unit"] = "1/cm"
+    if fields["pixel_size"] is not None:
+        file["pixel_size"] = np.array(fields["pixel_size"])
+        file["pixel_size"].attrs["unit"] = "um"
+    for name, values in {"intensity": cube.intensity, **trust_arrays(cube)}.items():
+        chunks = tuple(min(pair) for pair in zip(values.shape, _CHUNK, strict=False))
+        packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        file.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **packing)
+
+
+class _Output(io.RawIOBase):
+    """A file that remembers the first error of a write and lets HDF5 go on.
+
+    HDF5 writes last when its objects are collected, where an error can be caught by no one.
+    """
+
+    def __init__(self, stream: io.FileIO) -> None:
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._stream.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        return self._stream.readinto(buffer)
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data).cast("B")
+        while self.error is None and len(left):
+            try:
+                left = left[self._stream.write(left) :]
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self._stream.truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0

@@ -20,6 +20,7 @@ from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.text import read_text
 from napari_deeper.io.text_stream import PACKED
+from napari_deeper.io.tiff import read_tiff
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
@@ -46,6 +47,8 @@ _ASKED_READERS: dict[str, AskedReader] = {
     ".mat": read_mat,
     ".npy": read_npy,
     ".npz": read_npz,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
     ".zarr": read_zarr,
     **dict.fromkeys(TEXT, read_text),
     **dict.fromkeys((t + packed for t in TEXT for packed in PACKED), read_text),

@@ -31,7 +31,7 @@ def test_the_manifest_names_only_what_exists():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat", ".h5", ".tif", ".csv"])
 def test_napari_opens_and_saves_a_cube(make_napari_viewer, small_cube, tmp_path, suffix):
     viewer = make_napari_viewer()
     (layer,) = viewer.open(write(small_cube, tmp_path / f"in{suffix}"), plugin="napari-deeper")

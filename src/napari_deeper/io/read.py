@@ -18,6 +18,7 @@ from napari_deeper.io.hdf5 import read_hdf5
 from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.spectra_folder import read_folder
 from napari_deeper.io.text import read_text
 from napari_deeper.io.text_stream import PACKED
 from napari_deeper.io.tiff import read_tiff
@@ -75,7 +76,7 @@ class _Given:
 
 
 def readable_suffixes() -> tuple[str, ...]:
-    """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ".npz", ".zarr")``."""
+    """Return the suffixes that `read` knows, for example ``(".csv", ".csv.gz", ".mat", ...)``."""
     return tuple(sorted(_READERS | _ASKED_READERS))
 
 
@@ -89,12 +90,13 @@ def read(
     layout: str | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> RamanCube:
-    """Read a cube from a file or a .zarr folder.
+    """Read a cube from a file or a folder.
 
     Parameters
     ----------
     path
-        .npz, .npy, .mat (WITec export or plain arrays) or .zarr.
+        .npz, .npy, .mat (WITec export or plain arrays), .h5, .zarr, .tif, a table of text (.csv, .txt, ...; also
+        packed as .xz or .gz), or a folder with one spectrum in each of its text files.
     wavenumber
         (channel,) in cm-1, or two numbers: the first and last channel of an even axis. Needed where
         the file states no axis; where it does, this replaces it.
@@ -151,6 +153,10 @@ def suffix_of(path: Path) -> str:
     return inner + suffix if suffix in PACKED else suffix
 
 
+def _stem(path: Path) -> str:
+    return path.name[: len(path.name) - len(suffix_of(path))]
+
+
 def _n_channels(wavenumber: ArrayLike | None) -> int | None:
     """Return how many channels the caller's axis has; its two ends leave that open."""
     size = 0 if wavenumber is None else np.size(wavenumber)
@@ -163,7 +169,7 @@ def _reader_for(path: Path) -> AskedReader:
     if not path.exists():
         raise FileError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir() and suffix not in _FOLDERS:
-        raise FileError(f"{path} is a folder. Give one file, or a .zarr folder.")
+        return read_folder
     if suffix not in readable_suffixes():
         what = f"napari-deeper cannot read '{suffix}' files" if suffix else "the name has no suffix"
         raise FileError(f"{path.name}: {what}. {known}.")
@@ -190,9 +196,8 @@ def _damaged(path: Path, error: Exception) -> str:
 
 def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
     header = dict(contents.header)
-    header["metadata"] = {"name": path.name[: len(path.name) - len(suffix_of(path))]} | dict(
-        header.get("metadata", {})
-    )
+    name = path.name if path.is_dir() and suffix_of(path) not in _FOLDERS else _stem(path)
+    header["metadata"] = {"name": name} | dict(header.get("metadata", {}))
     if given.pixel_size is not None:
         size = np.atleast_1d(given.pixel_size).tolist()
         header["pixel_size"] = size * 2 if len(size) == 1 else size

@@ -217,7 +217,7 @@ def _sidecar(path: Path, sizes: tuple[int, ...]) -> NDArray[np.float64] | None:
         or values.size < 2
     ):
         return None
-    return values.astype(np.float64)
+    return np.asarray(values, dtype=np.float64)
 
 
 def _is_number(word: str) -> bool:

@@ -71,7 +71,7 @@ def _own(path: Path, group: Any, header: Mapping[str, Any]) -> Contents:
     # a store of the first version lists nothing and holds the intensities alone
     names = header.get(_LISTED, [_FIRST_LAYOUT])
     is_first = _FIRST_LAYOUT in names
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         name: _read_array(path, group, name)
         for name in (_FIRST_LAYOUT if is_first else _FULL, *TRUST)
         if name in names
@@ -98,8 +98,7 @@ def _read_array(path: Path, group: Any, name: str) -> NDArray[Any]:
             "is incomplete. Copy the folder again."
         )
     check_chunks(path / name, array)
-    values: NDArray[Any] = array[...]
-    return values
+    return np.asarray(array[...])
 
 
 def write_zarr(cube: RamanCube, header: str, path: Path) -> None:

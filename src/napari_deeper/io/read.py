@@ -249,12 +249,13 @@ def _axis(
     is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
     if not is_nm:
         return values, ()
-    if given.excitation_nm is None:
+    laser = given.excitation_nm or contents.header.get("excitation_nm")
+    if laser is None:
         raise AxisError(
             f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
             "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
         )
-    return wavenumber_from_nm(values, given.excitation_nm), ("The axis was converted from nm.",)
+    return wavenumber_from_nm(values, _check_excitation(laser)), ("The axis was converted from nm.",)
 
 
 def _real(values: ArrayLike) -> Axis:

@@ -2,7 +2,8 @@
 
 An index table (``index``, ``positions`` or ``coordinates``, as .csv, .tsv or .txt) has a column of file names
 and columns x and y in um. Without one, names such as ``cell_x1.5_y-2.txt``, ``map (3, 4).txt`` or
-``r02_c07.txt`` tell the places. Without those, the spectra are one row in the natural order of their names (2 before 10).
+``r02_c07.txt`` tell the places. Without those, the spectra are one row in the natural order of their names (2
+before 10).
 
 Known limits: all spectra share one axis; folders within the folder are not searched.
 """

@@ -97,8 +97,8 @@ def _parse(lines: Iterator[str]) -> Table:
     comments, sample = _sample(lines)
     if not sample:
         raise FileError("it holds no table of numbers, only blank lines or comments.")
-    # typical is what stands in the middle: the first lines may be titles, the last one cut
-    typical = sample[len(sample) * 3 // 4]
+    # the first lines may be titles, and the last one cut
+    typical = max(sample[len(sample) // 2 :], key=lambda line: sum(map(str.isdigit, line)))
     dialect = _dialect(typical, sample)
     kinds = tuple(dialect.number(cell) for cell in dialect.cells(typical))
     if not any(kinds):

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 import napari_deeper as nd
 from napari_deeper.io.layout import LAYOUTS, arrange
-from napari_deeper.spectra.errors import AmbiguousFile, AxisError, CubeError, FileError, ParameterError
+from napari_deeper.spectra.errors import (
+    AmbiguousFile,
+    AxisError,
+    CubeError,
+    FileError,
+    ParameterError,
+)
 
 h5py = pytest.importorskip("h5py")
 
@@ -73,7 +79,9 @@ def test_the_length_of_the_axis_tells_the_channels(
 def test_an_axis_that_fits_two_ways_is_asked_about(tmp_path: Path, save: Any, suffix: str) -> None:
     square = np.random.default_rng(1).random((N, 3, N)).astype(np.float32)
     path = save(tmp_path / f"a{suffix}", map=square, wavenumber=WAVENUMBER)
-    with pytest.raises(AmbiguousFile, match=rf"^a\{suffix}: .*--layout yxc.*--layout cyx") as caught:
+    with pytest.raises(
+        AmbiguousFile, match=rf"^a\{suffix}: .*--layout yxc.*--layout cyx"
+    ) as caught:
         nd.read(path)
     assert [dict(c.options) for c in caught.value.choices] == [{"layout": "yxc"}, {"layout": "cyx"}]
     np.testing.assert_array_equal(nd.read(path, layout="yxc").intensity, square)
@@ -128,7 +136,11 @@ def test_every_layout_unfolds_as_its_letters_say(layout: str, shape: tuple[int, 
     stored = cube.transpose(["yxc".index(letter) for letter in layout])
     np.testing.assert_array_equal(arrange(stored, layout).intensity, cube)
     if layout[1] != "c":
-        flat = stored.reshape(stored.shape[0], -1) if layout[0] == "c" else stored.reshape(-1, stored.shape[2])
+        flat = (
+            stored.reshape(stored.shape[0], -1)
+            if layout[0] == "c"
+            else stored.reshape(-1, stored.shape[2])
+        )
         np.testing.assert_array_equal(arrange(flat, layout, shape[:2]).intensity, cube)
     else:
         with pytest.raises(CubeError):

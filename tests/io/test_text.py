@@ -187,6 +187,44 @@ def test_missing_places_and_cells_become_nan(tmp_path: Path) -> None:
     assert np.isnan(cube.intensity).sum() == 6
 
 
+def test_rows_and_columns_at_uneven_steps_stand_in_their_order(tmp_path: Path) -> None:
+    x, y = np.array([0, 1, 2.41421, 5.71]), np.array([0, 2.718, 3.1416])
+    rows: list[list[object]] = [["x_um", "y_um", 600, 601, 602]]
+    rows += [[x[i], y[j], i, j, i + j] for j in range(3) for i in range(4) if (i, j) != (2, 1)]
+    cube = nd.read(save(tmp_path / "a.csv", lines(rows)))
+    assert cube.shape == (3, 4, 3)
+    assert cube.pixel_size is None
+    assert np.isnan(cube.intensity[1, 2]).all()
+    np.testing.assert_array_equal(cube.intensity[2, 3], [3, 2, 5])
+    assert "not evenly spaced" in cube.provenance[0].notes[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#Wave\t\t#Intensity\n602\t3.5\n601\t2.5\n600\t1.5\n",  # Renishaw
+        "TITLE\tx\nXUNITS\t1/CM\nNPOINTS\t3\nXYDATA\n600\t1.5\n601\t2.5\n602\t3.5\n\n##### Extended\n[Comments]\n",  # JASCO
+        "600.0,1.5\n601.0,2.5\n602.0,3.5\n",  # OPUS
+        '"wavenumber","a"\n"600,0","1,5"\n"601,0","2,5"\n"602,0","3,5"\n',
+        "600\t1.5\t\r601\t2.5\t\r602\t3.5\t\r",
+        "Wellenzahl;Intensität\n600;1,5\n601;2,5\n602;3,5\n",
+    ],
+)
+def test_single_spectra_as_programs_write_them(tmp_path: Path, text: str) -> None:
+    cube = nd.read(save(tmp_path / "a.dpt", text))
+    np.testing.assert_array_equal(cube.wavenumber, [600, 601, 602])
+    np.testing.assert_array_equal(cube.intensity, [[[1.5, 2.5, 3.5]]])
+
+
+def test_a_row_with_a_word_among_its_numbers_is_not_taken_for_a_header(tmp_path: Path) -> None:
+    rows = [["x_um", "y_um", 600, 601, 602], [0, 0.5, 1, "NA", 3], [1, 0.5, 4, 5, 6]]
+    cube = nd.read(save(tmp_path / "a.csv", lines(rows, ",")))
+    np.testing.assert_array_equal(cube.intensity, [[[1, np.nan, 3], [4, 5, 6]]])
+    rows[1][3] = "broken"
+    with pytest.raises(FileError, match="not as the others"):
+        nd.read(save(tmp_path / "b.csv", lines(rows, ",")))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -286,9 +324,9 @@ class TestMeasured:
 
     def test_a_labspec_map_whose_grid_is_not_full(self) -> None:
         cube = nd.read(self.path("formats/horiba/labspec_map_incomplete_grid.txt"))
-        assert cube.shape == (20, 37, 616)
-        assert (~np.isnan(cube.intensity).all(axis=2)).sum() == 398
-        assert "342 pixels were not measured" in cube.provenance[0].notes[0]
+        assert cube.shape == (20, 19, 616)
+        assert cube.pixel_size == pytest.approx((5.2556, 5.0717), abs=1e-3)
+        assert "18 of 398 points" in cube.provenance[0].notes[0]
 
     def test_the_bladder_map(self) -> None:
         cube = nd.read(self.path("bladder/bladder.csv.xz"))

@@ -1,13 +1,15 @@
 """Points of a stage, in any order, as a grid of pixels.
 
-The grid stands as the stage does: rows rise with y, columns with x, whatever the order of the measurement (row by row,
-serpentine, interrupted, shuffled). Points on one straight line become one row, in whatever direction the line runs.
+The grid stands as the stage does: rows rise with y, columns with x, whatever the order of the measurement (row
+by row, serpentine, interrupted, shuffled). Points on one straight line become one row, in whatever direction
+the line runs.
 
 Known limits: the grid must be even and run along x and y. A rotated grid, or scattered points, are refused.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_deeper.io.contents import check_memory
+from napari_deeper.io.lattice import CELLS_PER_POINT, JITTER, LOOSE, Lattice, Values, find_lattice
 from napari_deeper.spectra.errors import FileError
 
-Values = NDArray[np.float64]
 Pair = tuple[float, float]
 
-# In steps of the grid: what passes for jitter of the stage, and what is still gridded, but said.
-_JITTER = 0.1
-_LOOSE = 0.3
-# Cells of a grid for each point that was measured, beyond which the points are taken as scattered.
-_CELLS_PER_POINT = 16
-_MOST_STEPS = 20_000
-# Chance at which as many scattered points would fit some grid as well.
-_CHANCE = 0.02
-_SAMPLE = 512
+# Share of the points that must be on the grid for the others to be left out.
+_FEWEST_KEPT = 0.9
 
 
 @dataclass(frozen=True)
@@ -53,24 +48,6 @@ class Gridded:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Lattice:
-    """Places ``start + index * step``, and how far from theirs the points are, in steps."""
-
-    index: NDArray[np.intp]
-    start: float
-    step: float
-    deviation: Values
-
-    @property
-    def size(self) -> int:
-        return int(self.index.max()) + 1
-
-    @property
-    def worst(self) -> float:
-        return float(np.abs(self.deviation).max())
-
-
 def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
     """Put points in any order on the grid that they were measured on.
 
@@ -86,8 +63,9 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
     -------
     Gridded
         Row 0 has the lowest y, column 0 the lowest x. Points that share a place are averaged. Points
-        on a straight line that does not run along x are one row, from its end of lowest x (of lowest y where it is
-        vertical); the pixel size is then the distance along the line.
+        on a straight line that does not run along x are one row, from its end of lowest x (of lowest y
+        where it is vertical); the pixel size is then the distance along the line. Where at most a tenth
+        of the points fit no grid that the others make, they are left out with a note.
 
     Raises
     ------
@@ -95,6 +73,38 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
         If the points are rotated, scattered, all in one place, or too few for the grid they span.
     """
     x, y, spectra = _checked(x, y, spectra)
+    try:
+        return _grid(x, y, spectra)
+    except FileError:
+        kept = _on_shared_lines(x, y)
+        if kept is None:
+            raise
+        gridded = _grid(x[kept], y[kept], spectra[kept])
+    stray = int(np.argmin(kept))
+    note = (
+        f"{(~kept).sum()} of {x.size} points share no row or column with the others, the first at (x, y) = "
+        f"({x[stray]:.6g}, {y[stray]:.6g}) um; they were left out."
+    )
+    return dataclasses.replace(gridded, notes=(note, *gridded.notes))
+
+
+def _on_shared_lines(x: Values, y: Values) -> NDArray[np.bool_] | None:
+    """Return which points share their x and their y with many others, if nearly all do and some do not.
+
+    Seen in a LabSpec map that was stopped: the last line has such places.
+    """
+    kept = np.ones(x.size, dtype=bool)
+    for values in (x, y):
+        order = np.argsort(values)
+        new = np.diff(values[order], prepend=-np.inf) > 1e-6 * np.ptp(values)
+        place = np.empty(x.size, dtype=np.intp)
+        place[order] = np.cumsum(new) - 1
+        n_sharing = np.bincount(place)[place]
+        kept &= n_sharing >= max(2, np.median(n_sharing) / 4)
+    return kept if _FEWEST_KEPT * x.size <= kept.sum() < x.size else None
+
+
+def _grid(x: Values, y: Values, spectra: NDArray[Any]) -> Gridded:
     if x.size == 1:
         return Gridded(spectra[None].astype(np.float32), None, (float(y[0]), float(x[0])))
     if max(np.ptp(x), np.ptp(y)) <= 1e-9 * max(np.abs(x).max(), np.abs(y).max()):
@@ -105,14 +115,18 @@ def grid_points(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> Gridded:
     along, step_notes = _line(x, y)
     if along is not None:
         first = int(np.argmin(along.index))
-        rows = _Lattice(np.zeros(x.size, np.intp), float(y[first]), along.step, np.zeros(x.size))
-        columns = _Lattice(along.index, float(x[first]), along.step, along.deviation)
+        rows = Lattice(np.zeros(x.size, np.intp), float(y[first]), along.step, np.zeros(x.size))
+        columns = Lattice(along.index, float(x[first]), along.step, along.deviation)
     else:
         rows, columns = _rows_and_columns(x, y)
     intensity, notes = _fill(rows, columns, spectra)
-    return Gridded(
-        intensity, (rows.step, columns.step), (rows.start, columns.start), (*step_notes, *notes)
-    )
+    size, origin = _plain(rows.step, columns.step), _plain(rows.start, columns.start)
+    return Gridded(intensity, size, origin, (*step_notes, *notes))
+
+
+def _plain(first: float, second: float) -> Pair:
+    """Leave out the digits that come of arithmetic alone."""
+    return float(f"{first:.12g}"), float(f"{second:.12g}")
 
 
 def _checked(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> tuple[Values, Values, NDArray[Any]]:
@@ -131,18 +145,21 @@ def _checked(x: ArrayLike, y: ArrayLike, spectra: ArrayLike) -> tuple[Values, Va
     return x, y, spectra
 
 
-def _line(x: Values, y: Values) -> tuple[_Lattice | None, tuple[str, ...]]:
+def _line(x: Values, y: Values) -> tuple[Lattice | None, tuple[str, ...]]:
     """Return the even places along a straight line, if the points are on one."""
     centered = np.stack([x - x.mean(), y - y.mean()])
     direction, across = np.linalg.svd(centered @ centered.T)[0].T
     if direction[np.argmax(np.abs(direction) > 1e-3)] < 0:
         direction = -direction
-    along = _lattice(direction @ centered)
+    span, off = float(np.ptp(direction @ centered)), float(np.abs(across @ centered).max())
+    if off > max(LOOSE / (x.size - 1), 1e-9) * span:
+        return None, ()  # the step of a line of n points is at most 1 / (n - 1) of it
+    along = find_lattice(direction @ centered)
     if along is None:
         return None, ()
-    off = float(np.abs(across @ centered).max()) / along.step
+    off /= along.step
     is_single = np.unique(along.index).size == x.size
-    if off > (_LOOSE if is_single else 1e-9):
+    if off > (LOOSE if is_single else 1e-9):
         return None, ()
     if abs(direction[1]) * along.size < 0.5:
         return along, ("It is one row of pixels; their height is taken to be their width.",)
@@ -152,17 +169,17 @@ def _line(x: Values, y: Values) -> tuple[_Lattice | None, tuple[str, ...]]:
     return along, (note,)
 
 
-def _rows_and_columns(x: Values, y: Values) -> tuple[_Lattice, _Lattice]:
-    rows, columns = _lattice(y), _lattice(x)
+def _rows_and_columns(x: Values, y: Values) -> tuple[Lattice, Lattice]:
+    rows, columns = find_lattice(y), find_lattice(x)
     if rows is None or columns is None:
         raise FileError(_no_grid(x, y, rows, columns))
     n_cells = rows.size * columns.size
-    if n_cells > _CELLS_PER_POINT * x.size or x.size < rows.size + columns.size - 1:
+    if n_cells > CELLS_PER_POINT * x.size or x.size < rows.size + columns.size - 1:
         raise FileError(_no_grid(x, y, rows, columns))
     return rows, columns
 
 
-def _no_grid(x: Values, y: Values, rows: _Lattice | None, columns: _Lattice | None) -> str:
+def _no_grid(x: Values, y: Values, rows: Lattice | None, columns: Lattice | None) -> str:
     angle = _rotation(x, y)
     if angle is not None:
         return (
@@ -196,67 +213,12 @@ def _rotation(x: Values, y: Values) -> float | None:
     if abs(turn) < 0.5 or abs(angle) < 1e-3:
         return None
     c, s = np.cos(angle), np.sin(angle)
-    turned = _lattice(c * x + s * y), _lattice(c * y - s * x)
+    turned = find_lattice(c * x + s * y), find_lattice(c * y - s * x)
     return None if None in turned else float(np.degrees(angle))
 
 
-def _lattice(values: Values) -> _Lattice | None:
-    """Return the coarsest even places near which all values are, or None if there are none."""
-    span = float(np.ptp(values))
-    if span <= 0:
-        return None
-    most = min(_MOST_STEPS, _CELLS_PER_POINT * values.size)
-    sample = values if values.size <= _SAMPLE else values[:: -(-values.size // _SAMPLE)]
-    low = float(values.min())
-    best: _Lattice | None = None
-    for first in range(1, most + 1, 64):
-        counts = np.arange(first, min(first + 64, most + 1))
-        # Values near multiples of span / count have one phase; the length of their mean tells.
-        phases = np.exp(2j * np.pi * counts[:, None] * ((sample - low) / span)).mean(axis=1)
-        for count, phase in zip(counts, phases, strict=True):
-            if abs(phase) < 0.3:
-                continue
-            found = _fit(values, low, span / count, float(np.angle(phase)) / (2 * np.pi))
-            if found is None or not _is_telling(found):
-                continue
-            if found.worst <= _JITTER:
-                return found
-            if best is None or _spread(found) < _spread(best):
-                best = found
-    return best
-
-
-def _spread(lattice: _Lattice) -> float:
-    return float((lattice.deviation**2).mean())
-
-
-def _is_telling(lattice: _Lattice) -> bool:
-    """Tell whether scattered points would seldom fit so well: two always do."""
-    free = np.unique(lattice.index + lattice.deviation).size - 2
-    return free <= 0 or (lattice.size - 1) ** 2 * (2 * lattice.worst) ** free < _CHANCE
-
-
-def _fit(values: Values, low: float, step: float, phase: float) -> _Lattice | None:
-    """Fit start and step by least squares to values whose nearest places are known."""
-    index = np.rint((values - low) / step - phase)
-    middle = index.mean()
-    variance = ((index - middle) ** 2).mean()
-    if variance == 0:
-        return None
-    step = float(((index - middle) * (values - values.mean())).mean() / variance)
-    if step <= 0:
-        return None
-    start = float(values.mean() - step * middle) + step * float(index.min())
-    places = (values - start) / step
-    index = np.rint(places)
-    deviation = places - index
-    if index.min() != 0 or np.abs(deviation).max() > _LOOSE:
-        return None
-    return _Lattice(index.astype(np.intp), start, step, deviation)
-
-
 def _fill(
-    rows: _Lattice, columns: _Lattice, spectra: NDArray[Any]
+    rows: Lattice, columns: Lattice, spectra: NDArray[Any]
 ) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     shape = (rows.size, columns.size, spectra.shape[1])
     check_memory(shape, 4)
@@ -264,7 +226,7 @@ def _fill(
     counts = np.bincount(cell, minlength=rows.size * columns.size)
     notes = []
     off = max(rows.worst, columns.worst)
-    if off > _JITTER:
+    if off > JITTER:
         notes.append(
             f"The points lie up to {100 * off:.0f} % of a step off an even grid; each became the nearest pixel."
         )
@@ -286,7 +248,7 @@ def _fill(
 
 
 def _check_repeats(
-    rows: _Lattice, columns: _Lattice, cell: NDArray[np.intp], counts: NDArray[np.intp]
+    rows: Lattice, columns: Lattice, cell: NDArray[np.intp], counts: NDArray[np.intp]
 ) -> None:
     """Refuse two points of one pixel that were measured in different places."""
     order = np.argsort(cell, kind="stable")

@@ -20,7 +20,7 @@ from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.spectra_folder import read_folder
 from napari_deeper.io.text import read_text
-from napari_deeper.io.text_stream import PACKED
+from napari_deeper.io.text_stream import PACKED, TEXT
 from napari_deeper.io.tiff import read_tiff
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
@@ -36,7 +36,6 @@ from napari_deeper.spectra.errors import (
 from napari_deeper.spectra.provenance import Step
 
 Reader = Callable[[Path, str | None], Contents]
-TEXT = (".asc", ".csv", ".dat", ".tsv", ".txt")
 AskedReader = Callable[[Path, Asked], Contents]
 
 # A new format is one function (path, variable) -> Contents, and one line here.
@@ -255,7 +254,9 @@ def _axis(
             f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
             "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
         )
-    return wavenumber_from_nm(values, _check_excitation(laser)), ("The axis was converted from nm.",)
+    return wavenumber_from_nm(values, _check_excitation(laser)), (
+        "The axis was converted from nm.",
+    )
 
 
 def _real(values: ArrayLike) -> Axis:

@@ -22,12 +22,12 @@ from napari_deeper.io.contents import Contents
 from napari_deeper.io.layout import Asked, arrange, plain_name
 from napari_deeper.io.text import read_text
 from napari_deeper.io.text_places import are_counts, on_grid
+from napari_deeper.io.text_stream import TEXT
 from napari_deeper.spectra.errors import DeeperError, FileError
 
 Values = NDArray[np.float64]
 Places = dict[str, tuple[float, float]]
 
-SPECTRA = (".asc", ".csv", ".dat", ".tsv", ".txt")
 _INDEX_NAMES = ("index", "positions", "coordinates")
 _MOST_FILES = 100_000
 _LARGEST_FILE = 16 * 2**20
@@ -51,7 +51,7 @@ def holds_spectra(folder: Path) -> bool:
     """Tell whether a folder holds nothing but files of text, so that it may be a map of spectra."""
     found = [p for p in folder.iterdir() if not p.name.startswith(".")][: _FEWEST_FILES * 50]
     return len(found) >= _FEWEST_FILES and all(
-        p.suffix.lower() in SPECTRA and p.is_file() for p in found
+        p.suffix.lower() in TEXT and p.is_file() for p in found
     )
 
 
@@ -84,9 +84,7 @@ def read_folder(folder: Path, asked: Asked) -> Contents:
 
 def _files(folder: Path) -> tuple[list[Path], Path | None]:
     root = folder.resolve()
-    found = [
-        p for p in folder.iterdir() if p.suffix.lower() in SPECTRA and not p.name.startswith(".")
-    ]
+    found = [p for p in folder.iterdir() if p.suffix.lower() in TEXT and not p.name.startswith(".")]
     if len(found) > _MOST_FILES:
         raise FileError(
             f"the folder {folder.name} holds {len(found)} files; at most {_MOST_FILES} are read."

@@ -64,7 +64,7 @@ def read_text(path: Path, asked: Asked) -> Contents:
     if is_own(table):
         return own_contents(table)
     layout = asked.layout or _layout(table, asked)
-    facts = read_facts(table.comments)
+    facts = read_facts((*table.comments, *_paired(table)))
     unit = _axis_unit(table, layout, axis_unit_from(facts))
     if layout == LONG:
         spectra = _from_long(table)
@@ -73,11 +73,17 @@ def read_text(path: Path, asked: Asked) -> Contents:
     else:
         spectra = _from_rows(table)
     header = header_from(facts)
-    if layout[0] == "c" and len(table.headers) > 1 and len(table.headers[1]) > 1:
+    if layout[0] == "c" and len(table.headers) == 2 and len(table.headers[1]) > 1:
         header["metadata"].setdefault("intensity_unit", table.headers[1][1])
     contents = _placed(spectra, layout, asked, header)
     notes = (*contents.notes, *_table_notes(table, asked))
     return replace(contents, axis_unit=unit, notes=notes)
+
+
+def _paired(table: Table) -> tuple[str, ...]:
+    """Return the lines above a table of two columns, which may be names with their values."""
+    is_pair = table.values.shape[1] == 2 and len(table.headers) > 2
+    return tuple("\t".join(cells) for cells in table.headers) if is_pair else ()
 
 
 def _layout(table: Table, asked: Asked) -> str:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from napari_deeper.spectra.errors import FileError
 
+TEXT = (".asc", ".csv", ".dat", ".dpt", ".tsv", ".txt")
 PACKED = (".xz", ".gz")
 _BLOCK = 2**20
 _LONGEST_LINE = 64 * 2**20

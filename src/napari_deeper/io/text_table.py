@@ -26,6 +26,7 @@ _MOST_COMMENTS = 1000
 _NUMBER = re.compile(
     r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf|infinity)", re.IGNORECASE
 )
+_MISSING = re.compile(r"(?<![\w./-])(?:NA|N/A|null|none|--?)(?![\w./-])", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"(?<![\d.])[-+]?\d*,\d+([eE][-+]?\d+)?(?![\d.,])")
 
 
@@ -65,6 +66,11 @@ class _Dialect:
     separator: str | None  # None: blanks
     is_comma_decimal: bool
 
+    @property
+    def has_plain_commas(self) -> bool:
+        """Whether each comma of a line without quotes is a decimal mark."""
+        return self.is_comma_decimal and self.separator != ","
+
     def cells(self, line: str) -> Cells:
         if self.separator is None:
             return tuple(line.split())
@@ -75,7 +81,7 @@ class _Dialect:
         return tuple(cell.strip() for cell in cells)
 
     def number(self, cell: str) -> bool:
-        return bool(_NUMBER.fullmatch(self.plain(cell)))
+        return bool(_NUMBER.fullmatch(self.plain(cell)) or _MISSING.fullmatch(cell))
 
     def plain(self, cell: str) -> str:
         return cell.replace(",", ".") if self.is_comma_decimal else cell
@@ -90,7 +96,17 @@ def read_table(path: Path) -> Table:
         If there is none, its rows differ in length, or its numbers are written in more than one way.
     """
     with open_lines(path) as lines:
-        return _parse(lines)
+        return _parse(_until_end(lines))
+
+
+def _until_end(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the lines up to what JCAMP and JASCO write below a table, which begins with ``##``."""
+    has_begun = False
+    for line in lines:
+        if has_begun and line.startswith("##"):
+            return
+        has_begun = has_begun or bool(line.strip() and not line.strip().startswith(_COMMENTS))
+        yield line
 
 
 def _parse(lines: Iterator[str]) -> Table:
@@ -111,7 +127,12 @@ def _parse(lines: Iterator[str]) -> Table:
     columns = [i for i, is_number in enumerate(kinds) if is_number]
     rows = chain(sample[above:], (line for line in lines if line.strip()))
     values = _numbers(rows, dialect, len(kinds), columns, first=above + 1)
-    left = [i for i in range(len(kinds)) if i not in columns]
+    filled = [bool(cell) for cell in dialect.cells(typical)]
+    left = [
+        i
+        for i in range(len(kinds))
+        if i not in columns and (filled[i] or (headers and headers[0][i]))
+    ]
     return Table(
         tuple(comments),
         tuple(tuple(dialect.plain(cells[i]) for i in columns) for cells in headers),
@@ -152,7 +173,8 @@ def _dialect(typical: str, sample: Sequence[str]) -> _Dialect:
         and len(words) > 1
     ):
         return _Dialect(None, True)
-    return _Dialect(",", False)
+    quoted = re.findall(r'"([^"]*)"', typical)
+    return _Dialect(",", any(_DECIMAL_COMMA.fullmatch(cell.strip()) for cell in quoted))
 
 
 def _has_comma_decimals(typical: str, sample: Sequence[str]) -> bool:
@@ -175,15 +197,24 @@ def _headers(sample: Sequence[str], dialect: _Dialect, kinds: tuple[bool, ...]) 
             if i > above:  # within the numbers: told later, with its line
                 break
             titles = above = i + 1
-        elif any(
-            not dialect.number(cell)
-            for cell, is_number in zip(cells, kinds, strict=True)
-            if is_number and cell
-        ) or (i == titles and _is_corner(cells, kinds, dialect)):
+        elif _is_header(cells, kinds, dialect, is_first=i == titles):
             above = i + 1
         elif i == above:
             break
     return titles, above
+
+
+def _is_header(cells: Cells, kinds: tuple[bool, ...], dialect: _Dialect, *, is_first: bool) -> bool:
+    """Tell whether a line has words where the table has numbers.
+
+    The first line may be wavenumbers for the most part; a later one that is numbers for the most part is a row with
+    something wrong in it.
+    """
+    inside = [cell for cell, is_number in zip(cells, kinds, strict=True) if is_number and cell]
+    n_words = sum(not dialect.number(cell) for cell in inside)
+    if is_first:
+        return n_words > 0 or _is_corner(cells, kinds, dialect)
+    return n_words > 0 and 2 * n_words >= len(inside)
 
 
 def _is_corner(cells: Cells, kinds: tuple[bool, ...], dialect: _Dialect) -> bool:
@@ -199,10 +230,13 @@ def _commented_header(
     """Return the last comment if it names the columns, as ``#X  #Y  #Wave  #Intensity`` does."""
     if not comments:
         return None
-    cells = tuple(cell.lstrip("# ").strip() for cell in dialect.cells(comments[-1]) if cell)
-    if len(cells) != len(kinds):
-        cells = tuple(cell.lstrip("#") for cell in comments[-1].split())
-    return cells if len(cells) == len(kinds) and not any("=" in cell for cell in cells) else None
+    named = [cell.lstrip("# ").strip() for cell in dialect.cells(comments[-1])]
+    if len(named) != len(kinds):  # blanks or doubled tabs between the names
+        words = iter(comments[-1].replace("#", " ").split())
+        named = [next(words, "") if is_number else "" for is_number in kinds]
+        if not named[-1] or next(words, ""):
+            return None
+    return tuple(named) if not any("=" in cell or ":" in cell for cell in named) else None
 
 
 def _numbers(
@@ -215,7 +249,6 @@ def _numbers(
             delimiter=dialect.separator,
             comments=None,
             usecols=None if len(columns) == n_cells else columns,
-            quotechar='"',
             ndmin=2,
         )
     except ValueError as error:
@@ -237,8 +270,12 @@ def _checked(rows: Iterable[str], dialect: _Dialect, n_cells: int, first: int) -
                 f"row {number} of its table has {text.count(separator) + 1} cells, the others {n_cells}; it "
                 "is cut short or damaged. Copy or export it again."
             )
-        if dialect.is_comma_decimal:
+        if '"' in text:
+            text = (separator or " ").join(dialect.plain(c) or "nan" for c in dialect.cells(text))
+        if dialect.has_plain_commas:
             text = text.replace(",", ".")
+        if _MISSING.search(text):
+            text = _MISSING.sub("nan", text)
         if separator is not None and (
             separator * 2 in text or text.startswith(separator) or text.endswith(separator)
         ):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_deeper.io.read import TEXT, read, readable_suffixes, suffix_of
+from napari_deeper.io.read import read, readable_suffixes, suffix_of
+from napari_deeper.io.text_stream import TEXT
 from napari_deeper.plugin.layers import KEY, LayerTuple, layer_tuple
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import AmbiguousFile, FileError

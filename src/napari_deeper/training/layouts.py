@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.matlab import MatArray, list_arrays
-from napari_deeper.io.read import TEXT, read, readable_suffixes
+from napari_deeper.io.read import read, readable_suffixes
+from napari_deeper.io.text_stream import TEXT
 from napari_deeper.processing.resample import covered, resample
 from napari_deeper.spectra.axis import Axis, check_wavenumber
 from napari_deeper.spectra.cube import RamanCube

@@ -203,7 +203,7 @@ def test_rows_and_columns_at_uneven_steps_stand_in_their_order(tmp_path: Path) -
     "text",
     [
         "#Wave\t\t#Intensity\n602\t3.5\n601\t2.5\n600\t1.5\n",  # Renishaw
-        "TITLE\tx\nXUNITS\t1/CM\nNPOINTS\t3\nXYDATA\n600\t1.5\n601\t2.5\n602\t3.5\n\n##### Extended\n[Comments]\n",  # JASCO
+        "TITLE\tx\nXUNITS\t1/CM\nXYDATA\n600\t1.5\n601\t2.5\n602\t3.5\n\n##### End\n[Comments]\n",  # JASCO
         "600.0,1.5\n601.0,2.5\n602.0,3.5\n",  # OPUS
         '"wavenumber","a"\n"600,0","1,5"\n"601,0","2,5"\n"602,0","3,5"\n',
         "600\t1.5\t\r601\t2.5\t\r602\t3.5\t\r",

@@ -236,6 +236,7 @@ def test_a_row_with_a_word_among_its_numbers_is_not_taken_for_a_header(tmp_path:
         ),
         ("600 1\n601 2\n602\n", "cells|columns|not as the others"),
         ("1.5;2\n2,5;3\n3.5;4\n4,5;5\n", "decimal point and others a decimal comma"),
+        ("0\n# 1 x\n## 1 NA\n0 x x\nwave 1,5 0 wave", "no table of numbers"),
         ("5 1\n4 2\n6 3\n5 4\n", "can be an axis"),
         ("eV\tI\n1.5\t1\n1.6\t2\n1.7\t3\n", "another unit"),
         ("x,y,wavenumber,intensity\n0,0,600,1\n0,0,600,2\n0,0,601,2\n", "several intensities"),

@@ -243,9 +243,12 @@ def _numbers(
     rows: Iterable[str], dialect: _Dialect, n_cells: int, columns: Sequence[int], first: int
 ) -> NDArray[np.float64]:
     checked = _checked(rows, dialect, n_cells, first)
+    first_row = next(checked, None)
+    if first_row is None:
+        raise FileError("it holds no table of numbers, only words above one.")
     try:
         block = np.loadtxt(
-            checked,
+            chain([first_row], checked),
             delimiter=dialect.separator,
             comments=None,
             usecols=None if len(columns) == n_cells else columns,

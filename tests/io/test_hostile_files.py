@@ -183,6 +183,13 @@ class TestHdf5:
         with pytest.raises(DeeperError, match="no array of three axes"):
             nd.read(tmp_path / "a.mat")
 
+    def test_groups_that_hold_each_other_have_an_end(self, tmp_path: Path) -> None:
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            one, two = file.create_group("one"), file.create_group("two")
+            one["two"], two["one"], one["root"] = two, one, file["/"]
+            two["wavenumber"], two["map"] = WAVENUMBER, INTENSITY
+        np.testing.assert_array_equal(nd.read(tmp_path / "a.h5").intensity, INTENSITY)
+
     @pytest.mark.parametrize("kind", ["external", "virtual"])
     def test_numbers_in_other_files_are_not_read(self, tmp_path: Path, kind: str) -> None:
         (tmp_path / "secret.bin").write_bytes(INTENSITY.tobytes())

@@ -24,6 +24,7 @@ from napari_deeper.spectra.errors import FileError
 
 _LONGEST_HEADER = 64 * 2**20
 _CHUNK = (32, 32, 64)
+_MOST_MEMBERS = 10_000
 
 
 def import_h5py(what: str = "HDF5 files need h5py", instead: str = "") -> Any:
@@ -55,14 +56,32 @@ def read_hdf5(path: Path, asked: Asked) -> Contents:
 def number_datasets(file: Any) -> dict[str, Any]:
     """Return the arrays of numbers in an open file by their paths, through hard links alone."""
     h5py = import_h5py()
-    found = {}
-
-    def note(name: str, node: Any) -> None:
-        if isinstance(node, h5py.Dataset) and node.dtype.kind in "biufc" and node.shape is not None:
-            found[name] = node
-
-    file.visititems(note)  # visits each object once, and follows neither soft nor external links
+    found: dict[str, Any] = {}
+    seen: set[Any] = set()
+    waiting: list[tuple[str, Any]] = [("", file)]
+    while waiting:
+        path, group = waiting.pop()
+        # asked for its length, a damaged group says that it is; walked by HDF5 itself, it may never end
+        if len(group) > _MOST_MEMBERS or len(seen) > _MOST_MEMBERS:
+            raise FileError(f"it holds more than {_MOST_MEMBERS} arrays and groups; it is damaged.")
+        for name in list(group):
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                continue
+            node = group[name]
+            place = h5py.h5o.get_info(node.id).addr
+            if place in seen:  # groups can hold each other
+                continue
+            seen.add(place)
+            if isinstance(node, h5py.Group):
+                waiting.append((f"{path}{name}/", node))
+            elif _is_numbers(node, h5py):
+                found[f"{path}{name}"] = node
     return found
+
+
+def _is_numbers(node: Any, h5py: Any) -> bool:
+    is_array = isinstance(node, h5py.Dataset) and node.shape is not None
+    return bool(is_array and node.dtype.kind in "biufc")
 
 
 def load_dataset(node: Any) -> NDArray[Any]:

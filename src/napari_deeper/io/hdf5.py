@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from napari_deeper.spectra.errors import FileError
 _LONGEST_HEADER = 64 * 2**20
 _CHUNK = (32, 32, 64)
 _MOST_MEMBERS = 10_000
+_LARGEST_CHUNK = 64 * 2**20
+_SLACK = 4096
 
 
 def import_h5py(what: str = "HDF5 files need h5py", instead: str = "") -> Any:
@@ -96,8 +99,24 @@ def load_dataset(node: Any) -> NDArray[Any]:
     n_bytes = check_memory(node.shape, node.dtype.itemsize, stored)
     if n_bytes and not stored:
         raise FileError(f"'{name}' was declared, {node.shape}, but never written.")
+    _check_chunks(node, n_bytes)
     values: NDArray[Any] = node[...]
     return values
+
+
+def _check_chunks(node: Any, n_bytes: int) -> None:
+    """Raise `FileError` if a chunk is larger than the array, or holds more than it is to unpack to."""
+    if node.chunks is None:
+        return
+    chunk_bytes = math.prod(node.chunks) * node.dtype.itemsize
+    stored: list[int] = []
+    node.id.chunk_iter(lambda chunk: stored.append(chunk.size))
+    if chunk_bytes > max(_LARGEST_CHUNK, 2 * n_bytes) or (
+        stored and max(stored) > 1.1 * chunk_bytes + _SLACK
+    ):
+        raise FileError(
+            f"the chunks of '{node.name.lstrip('/')}' are of shape {node.chunks}, which cannot be; it is damaged."
+        )
 
 
 def _text(link: Any, file: Any) -> str:

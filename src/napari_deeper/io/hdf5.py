@@ -122,10 +122,11 @@ def _check_chunks(node: Any, n_bytes: int) -> None:
 def _text(link: Any, file: Any) -> str:
     h5py = import_h5py()
     node: Any = file["header"] if isinstance(link, h5py.HardLink) else None
-    is_text = isinstance(node, h5py.Dataset) and h5py.check_string_dtype(node.dtype) is not None
-    if not is_text or node.shape != () or node.dtype.itemsize > _LONGEST_HEADER:
+    # text of fixed length: of one that varies, a damaged file can claim 4 GiB, which are taken
+    is_text = isinstance(node, h5py.Dataset) and node.dtype.kind == "S" and node.shape == ()
+    if not is_text or node.dtype.itemsize > min(_LONGEST_HEADER, node.id.get_storage_size()):
         raise FileError("its 'header' is no text; write the cube again.")
-    return str(node.asstr()[()])
+    return bytes(node[()]).decode("ascii")
 
 
 def write_hdf5(cube: RamanCube, header: str, path: Path) -> None:
@@ -144,7 +145,7 @@ def write_hdf5(cube: RamanCube, header: str, path: Path) -> None:
 
 
 def _fill(file: Any, cube: RamanCube, header: str, fields: dict[str, Any]) -> None:
-    file["header"] = header
+    file["header"] = np.bytes_(header.encode("ascii"))
     file["wavenumber"] = np.array(fields["wavenumber"])
     file["wavenumber"].attrs["unit"] = "1/cm"
     if fields["pixel_size"] is not None:

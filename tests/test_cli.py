@@ -168,7 +168,7 @@ def test_a_fault_of_ours_is_said_to_be_one(
     assert "report" in result.stderr
 
 
-@pytest.mark.parametrize("out", ["gone/out.npz", "out.csv", "out.npy", "taken.npz", "folder.npz"])
+@pytest.mark.parametrize("out", ["gone/out.npz", "out.txt", "out.npy", "taken.npz", "folder.npz"])
 def test_an_impossible_output_is_found_before_the_work(
     tmp_path: Path, cube_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
 ) -> None:

@@ -31,11 +31,8 @@ def raw() -> RamanCube:
 def _small_tiles(monkeypatch):
     """Tiles of 8 x 10 pixels, for cubes of any size."""
 
-    def tiles(shape):
-        return min(8, shape[0]), min(10, shape[1]), shape[2]
-
     for module in (zarr_rows, zarr_store):
-        monkeypatch.setattr(module, "chunk_shape", tiles)
+        monkeypatch.setattr(module, "CHUNK", (32, 8, 10))
     monkeypatch.setattr(prepare_files, "STREAM_FROM_BYTES", 0)
 
 
@@ -63,6 +60,23 @@ def test_streaming_makes_what_one_go_makes(raw, tmp_path, steps):
         assert (ours.verb, ours.notes) == (theirs.verb, theirs.notes)
     made = whole.provenance[len(nd.read(source).provenance) :]
     assert told == tuple(note for step in made for note in step.notes)
+
+
+def test_a_streamed_store_has_the_levels_of_a_written_one(tmp_path):
+    import zarr
+
+    rng = np.random.default_rng(0)
+    cube = RamanCube(rng.normal(100, 1, (70, 131, 5)), np.linspace(600, 1800, 5), (0.5, 0.25))
+    source = nd.write(cube, tmp_path / "raw.zarr")
+    nd.prepare_file(source, tmp_path / "out.zarr", Recipe(()))
+    theirs, ours = (
+        zarr.open_group(source, mode="r"),
+        zarr.open_group(tmp_path / "out.zarr", mode="r"),
+    )
+    assert ours.attrs["ome"] == theirs.attrs["ome"]
+    assert sorted(ours.array_keys()) == sorted(theirs.array_keys()) == ["0", "1", "2"]
+    for level in ("0", "1", "2"):
+        np.testing.assert_array_equal(ours[level][...], theirs[level][...])
 
 
 def test_memory_is_bounded_by_tiles(tmp_path, monkeypatch):

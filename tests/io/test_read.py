@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def test_a_falling_axis_is_reversed_with_the_data(tmp_path: Path, save: Any, suf
 @pytest.mark.parametrize(("save", "suffix"), SAVERS)
 def test_what_the_caller_says_goes_first(tmp_path: Path, save: Any, suffix: str) -> None:
     path = save(tmp_path / f"a{suffix}", a=INTENSITY, b=INTENSITY + 1, wavenumber=WAVENUMBER)
-    with pytest.raises(FileError, match=r"2 arrays of three axes: a, b.*variable="):
+    with pytest.raises(
+        FileError, match=r"2 arrays of three axes: a, b.*variable='b'.*--variable b"
+    ):
         read(path)
     cube = read(path, variable="b", wavenumber=WAVENUMBER + 5, pixel_size=0.5, excitation_nm=785)
     np.testing.assert_array_equal(cube.intensity, INTENSITY + 1)
@@ -120,10 +123,11 @@ def test_the_published_spectra_are_not_a_cube(tmp_path: Path) -> None:
         read(path)
 
 
-def test_channels_first_is_explained(tmp_path: Path) -> None:
+def test_channels_first_are_moved_to_the_end(tmp_path: Path) -> None:
     path = save_npz(tmp_path / "a.npz", a=np.moveaxis(INTENSITY, 2, 0), wavenumber=WAVENUMBER)
-    with pytest.raises(AxisError, match=r"axis 0 of \(20, 3, 4\).*moveaxis"):
-        read(path)
+    cube = read(path)
+    np.testing.assert_array_equal(cube.intensity, INTENSITY)
+    assert "axis 0" in cube.provenance[0].notes[0]
 
 
 def test_nm_needs_the_laser_line(tmp_path: Path) -> None:
@@ -166,7 +170,7 @@ def test_real_types_become_native_float32(tmp_path: Path, dtype: str) -> None:
         ({"a": INTENSITY, "wavenumber": np.where(WAVENUMBER > 900, np.nan, 1)}, AxisError, "nan"),
         ({"a": INTENSITY, "wavenumber": WAVENUMBER[1:]}, AxisError, "'wavenumber' has 19 values"),
         ({"a": INTENSITY}, AxisError, "no wavenumber axis"),
-        ({"a": INTENSITY[0], "wavenumber": WAVENUMBER}, CubeError, "three axes"),
+        ({"a": INTENSITY[0], "wavenumber": WAVENUMBER[:7]}, CubeError, "three axes"),
         ({"a": INTENSITY[None], "wavenumber": WAVENUMBER}, CubeError, "three axes"),
         ({"a": np.zeros((3, 0, N)), "wavenumber": WAVENUMBER}, CubeError, "empty"),
         ({"a": np.zeros((3, 3, 0))}, AxisError, "no wavenumber axis"),
@@ -230,7 +234,7 @@ def test_missing_folder_unknown_and_empty(tmp_path: Path) -> None:
     for name, text in {
         "gone.npz": r"gone\.npz does not exist",
         "empty.npz": r"0 bytes",
-        "photo.jpg": r"cannot read '\.jpg' files.*\.mat, \.npy, \.npz, ",
+        "photo.jpg": r"cannot read '\.jpg' files.*\.mat, \.npy, \.npz",
         "nosuffix": r"no suffix",
         "folder.npz": r"is a folder",
         ".": r"is a folder",
@@ -320,7 +324,7 @@ def test_an_absurd_matlab_size_is_not_allocated(tmp_path: Path) -> None:
     place = data.index(np.array([2, 2, 2], "<i4").tobytes())
     data[place : place + 12] = np.array([2**30, 2**30, 500], "<i4").tobytes()
     path.write_bytes(data)
-    with pytest.raises(FileError, match="GiB"):
+    with pytest.raises(FileError, match="8 numbers, not"):
         read(path, wavenumber=(1, 2))
 
 
@@ -356,26 +360,26 @@ class TestZarr:
         return nd.write(big, tmp_path / "a.zarr")
 
     def test_a_missing_chunk_does_not_become_zeros(self, store: Path) -> None:
-        (store / "intensity" / "c" / "0" / "1" / "0").unlink()
+        (store / "0" / "c" / "0" / "1" / "0").unlink()
         with pytest.raises(FileError, match="1 of the 4 chunks"):
             read(store)
 
     @pytest.mark.parametrize("length", [0, 10, -1])
     def test_a_cut_chunk_is_noticed(self, store: Path, length: int) -> None:
-        chunk = store / "intensity" / "c" / "1" / "1" / "0"
+        chunk = store / "0" / "c" / "0" / "1" / "1"
         os.truncate(chunk, length if length >= 0 else chunk.stat().st_size - 1)
         with pytest.raises(FileError, match=r"a\.zarr.*(damaged|incomplete)"):
             read(store)
 
     def test_a_flipped_bit_is_noticed(self, store: Path) -> None:
-        chunk = store / "intensity" / "c" / "0" / "0" / "0"
+        chunk = store / "0" / "c" / "0" / "0" / "0"
         data = bytearray(chunk.read_bytes())
         data[len(data) // 2] ^= 1
         chunk.write_bytes(data)
         with pytest.raises(FileError, match="damaged"):
             read(store)
 
-    @pytest.mark.parametrize("lost", ["zarr.json", "intensity/zarr.json"])
+    @pytest.mark.parametrize("lost", ["zarr.json", "0/zarr.json"])
     @pytest.mark.parametrize("content", [None, "", '{"zarr_for', "{}", "[1]"])
     def test_a_lost_or_cut_description(self, store: Path, lost: str, content: str | None) -> None:
         if content is None:
@@ -401,8 +405,8 @@ class TestZarr:
                 read(tmp_path / name)
 
     def test_an_absurd_size(self, store: Path) -> None:
-        description = store / "intensity" / "zarr.json"
-        text = description.read_text().replace("70,", "7000000,")
+        description = store / "0" / "zarr.json"
+        text = re.sub(r"\b70\b", "7000000", description.read_text())
         description.write_text(text)
         with pytest.raises(FileError, match="GiB"):
             read(store)

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as hnp
 import napari_deeper as nd
 from napari_deeper.spectra.errors import CubeError, FileError
 
-SUFFIXES = (".npz", ".zarr", ".mat")
+SUFFIXES = (".npz", ".zarr", ".mat", ".h5", ".tif", ".csv")
 
 
 @st.composite

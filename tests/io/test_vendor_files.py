@@ -185,14 +185,12 @@ def test_a_witec_spc_is_the_mat_of_the_same_map() -> None:
     pytest.importorskip("spc_io")
     path = measured("witec/P_A32_006_Spec.Data 1.spc")
     reference = nd.read(measured("witec/P_A32_006_Spec.Data 1.mat"))
-    for cube in (nd.read(path), nd.read(path, variable="17x16")):
+    for cube in (nd.read(path), nd.read(path, image_size=(17, 16))):
         np.testing.assert_array_equal(cube.intensity, reference.intensity)
         np.testing.assert_allclose(cube.wavenumber, reference.wavenumber, rtol=3e-7)
     assert "17 x 16 pixels (y, x) were chosen" in notes(nd.read(path))
     with pytest.raises(FileError, match="272 spectra"):
-        nd.read(path, variable="17x17")
-    with pytest.raises(FileError, match="no image size"):
-        nd.read(path, variable="wide")
+        nd.read(path, image_size=(17, 17))
 
 
 def test_measured_spc_files() -> None:
@@ -206,7 +204,7 @@ def test_measured_spc_files() -> None:
     assert single.metadata["instrument"] == "LABRAM HR EVOL"
     small = nd.read(measured("spc/Witec-Map.spc"))
     assert small.shape == (1, 25, 1024)  # too small to tell 5 x 5 from a line
-    assert nd.read(measured("spc/Witec-Map.spc"), variable="5x5").shape == (5, 5, 1024)
+    assert nd.read(measured("spc/Witec-Map.spc"), image_size=(5, 5)).shape == (5, 5, 1024)
 
 
 def test_the_width_of_a_map_is_told_only_where_it_is_plain(tmp_path: Path) -> None:

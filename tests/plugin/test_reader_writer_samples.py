@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from npe2 import PluginManifest
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialogButtonBox,
+    QProgressDialog,
+    QPushButton,
+    QRadioButton,
+)
+from typer.testing import CliRunner
 
 from napari_deeper import read, write
+from napari_deeper.cli.commands import app
 from napari_deeper.io import sample
 from napari_deeper.plugin.layers import cube_from_layer, layer_tuple
 from napari_deeper.plugin.reader import get_reader
+from napari_deeper.plugin.widgets.choose_reading import ReadingDialog
 from napari_deeper.plugin.writer import write_layer
 from napari_deeper.spectra.errors import CubeError, DeeperError, FileError
 
@@ -31,7 +43,7 @@ def test_the_manifest_names_only_what_exists():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".zarr", ".mat", ".h5", ".tif", ".csv"])
 def test_napari_opens_and_saves_a_cube(make_napari_viewer, small_cube, tmp_path, suffix):
     viewer = make_napari_viewer()
     (layer,) = viewer.open(write(small_cube, tmp_path / f"in{suffix}"), plugin="napari-deeper")
@@ -174,3 +186,109 @@ def small_cube_step():
     from napari_deeper.spectra.provenance import Step
 
     return Step("test")
+
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+TABLES = (
+    "bladder/bladder.csv.xz",
+    "formats/horiba/labspec_map_incomplete_grid.txt",
+    "formats/witec/P_A32_006_Spec.Data 1.txt.xz",
+    "formats/witec/P_A32_006_Spec.Data 1.mat",
+    "formats/witec/Witec-Map_full.txt",
+    "thp1/3D THP1 map 001 L5 (B+R) (Sub BG).mat",
+)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_dropped_file_is_what_the_command_says_of_it(make_napari_viewer, name):
+    path = SHARED / name
+    if not path.is_file():
+        pytest.skip(f"the measured file {name} is not beside this checkout (../shared/data)")
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(str(path), plugin="napari-deeper")
+    cube = cube_from_layer(layer)
+    told = CliRunner().invoke(app, ["info", str(path), "--json"])
+    assert told.exit_code == 0, told.output
+    facts = json.loads(told.stdout)
+    assert tuple(facts["shape"]) == cube.shape
+    assert facts["name"] == layer.name
+
+
+@pytest.fixture
+def ambiguous(tmp_path):
+    table = np.random.default_rng(0).random((8, 9)) * 100
+    table[0], table[:, 0] = np.linspace(600, 680, 9), np.linspace(600, 607, 8)
+    np.savetxt(tmp_path / "table.txt", table)
+    return tmp_path / "table.txt"
+
+
+def answer(qtbot, choice, button):
+    """Click an answer and a button of the dialog that asks, once it is there."""
+
+    def click():
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, ReadingDialog)
+        dialogs.append(dialog.findChildren(QRadioButton)[choice].text())
+        qtbot.mouseClick(
+            dialog.findChildren(QRadioButton)[choice], Qt.MouseButton.LeftButton, pos=QPoint(8, 8)
+        )
+        qtbot.mouseClick(
+            dialog.findChild(QDialogButtonBox).button(button), Qt.MouseButton.LeftButton
+        )
+
+    dialogs: list[str] = []
+    QTimer.singleShot(300, click)
+    return dialogs
+
+
+@pytest.mark.parametrize(("choice", "shape"), [(0, (1, 7, 9)), (1, (1, 8, 8))])
+def test_an_ambiguous_file_is_asked_about_in_a_dialog(
+    make_napari_viewer, qtbot, ambiguous, choice, shape
+):
+    viewer = make_napari_viewer()
+    seen = answer(qtbot, choice, QDialogButtonBox.StandardButton.Open)
+    (layer,) = viewer.open(str(ambiguous), plugin="napari-deeper")
+    assert cube_from_layer(layer).shape == shape
+    assert ("row", "column")[choice] in seen[0]
+
+
+def test_a_question_can_be_cancelled(make_napari_viewer, qtbot, ambiguous):
+    viewer = make_napari_viewer()
+    answer(qtbot, 0, QDialogButtonBox.StandardButton.Cancel)
+    with pytest.raises(FileError, match=r"table\.txt was not opened"):
+        viewer.open(str(ambiguous), plugin="napari-deeper")
+    assert len(viewer.layers) == 0
+
+
+def test_the_command_prints_the_choices_and_takes_them(ambiguous):
+    asked = CliRunner().invoke(app, ["info", str(ambiguous)])
+    assert asked.exit_code == 1
+    assert "--layout yxc" in asked.stderr
+    assert "--layout cyx" in asked.stderr
+    told = CliRunner().invoke(
+        app, ["info", str(ambiguous), "--layout", "cyx", "--image-size", "2x4", "--json"]
+    )
+    assert json.loads(told.stdout)["shape"] == [2, 4, 8]
+    wrong = CliRunner().invoke(app, ["info", str(ambiguous), "--image-size", "two"])
+    assert wrong.exit_code == 2
+
+
+def test_without_an_axis_a_tiff_and_napari_tables_are_left_to_napari(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 6, 7), np.float32), photometric="minisblack")
+    assert get_reader(str(tmp_path / "a.tif")) is None
+    (tmp_path / "a.txt").write_text("600 601 602 603 604")
+    assert get_reader(str(tmp_path / "a.tif")) is not None
+    (tmp_path / "points.csv").write_text("index,axis-0,axis-1\n0,1.0,2.0\n")
+    assert get_reader(str(tmp_path / "points.csv")) is None
+
+
+def test_a_folder_of_spectra_opens_and_other_folders_are_left_alone(make_napari_viewer, tmp_path):
+    folder = tmp_path / "spectra"
+    folder.mkdir()
+    assert get_reader(str(folder)) is None
+    for i in range(3):
+        (folder / f"{i}.txt").write_text("600 1\n601 2\n602 3\n")
+    (layer,) = make_napari_viewer().open(str(folder), plugin="napari-deeper")
+    assert cube_from_layer(layer).shape == (1, 3, 3)
+    (folder / "photo.png").write_bytes(b"x")
+    assert get_reader(str(folder)) is None

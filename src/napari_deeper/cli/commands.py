@@ -22,6 +22,8 @@ from napari_deeper.cli.flags import (
     Debug,
     Excitation,
     Force,
+    ImageSize,
+    Layout,
     PixelSize,
     Quiet,
     Source,
@@ -119,8 +121,7 @@ def _run(params_type: type[Params], verb: Verb, values: dict[str, Any]) -> None:
     params = settings_from(params_type, values)
     # Before the long work: an output that was never possible must not be found out after it.
     target = check_output(values["target"], overwrite=values["force"])
-    reading = ("source", "wavenumbers", "pixel_size", "excitation", "variable")
-    cube = read_input(*(values[name] for name in reading))
+    cube = read_input(values["source"], values)
     with progress_bar(values["quiet"]) as progress:
         result = verb(cube, params, progress)
     _finish(result, target, values["force"], values["quiet"])
@@ -213,6 +214,8 @@ def info(
     pixel_size: PixelSize = "",
     excitation: Excitation = None,
     variable: Variable = "",
+    layout: Layout = "",
+    image_size: ImageSize = "",
     debug: Debug = False,
 ) -> None:
     """Tell what a file holds: size, axis, intensities, noise and history.
@@ -222,9 +225,12 @@ def info(
     [bold]napari-deeper info cell.mat --fit[/bold]
 
     [bold]napari-deeper info cell.mat --json[/bold]
+
+    [bold]napari-deeper info table.txt --image-size 17x16[/bold]
     """
+    values = dict(locals())
     with one_line_errors(debug):
-        cube = read_input(source, wavenumbers, pixel_size, excitation, variable)
+        cube = read_input(source, values)
         facts = describe_cube(cube)
         findings = check_fit(cube) if fit else ()
         if as_json:
@@ -244,6 +250,8 @@ def convert(
     pixel_size: PixelSize = "",
     excitation: Excitation = None,
     variable: Variable = "",
+    layout: Layout = "",
+    image_size: ImageSize = "",
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -254,9 +262,10 @@ def convert(
 
     [bold]napari-deeper convert cell.npy cell.npz --wavenumbers axis.txt --pixel-size 0.5[/bold]
     """
+    values = dict(locals())
     with one_line_errors(debug):
         path = check_output(target, overwrite=force)
-        cube = read_input(source, wavenumbers, pixel_size, excitation, variable)
+        cube = read_input(source, values)
         write(cube, path, overwrite=force)
         if not quiet:
             typer.echo(f"Wrote {path}: {cube}")

@@ -99,8 +99,7 @@ def run_compare(values: dict[str, Any]) -> None:
 
 
 def _read(path: Path, values: dict[str, Any]) -> RamanCube:
-    reading = ("wavenumbers", "pixel_size", "excitation", "variable")
-    return read_input(path, *(values[name] for name in reading))
+    return read_input(path, values)
 
 
 def _different(names: Iterable[str], taken: list[str]) -> list[str]:

@@ -149,8 +149,7 @@ def _read_pair(
 
 
 def _read(path: Path, values: dict[str, Any]) -> RamanCube:
-    reading = ("wavenumbers", "pixel_size", "excitation", "variable")
-    return read_input(path, *(values[name] for name in reading))
+    return read_input(path, values)
 
 
 def _summary(found: Evaluation) -> str:

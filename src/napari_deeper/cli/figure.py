@@ -117,8 +117,7 @@ def _read_all(values: dict[str, Any]) -> dict[str, RamanCube]:
 
 
 def _read(path: Path, values: dict[str, Any]) -> RamanCube:
-    reading = ("wavenumbers", "pixel_size", "excitation", "variable")
-    return read_input(path, *(values[name] for name in reading))
+    return read_input(path, values)
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -26,11 +26,15 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="IN",
-        help="The cube: .npz, .npy, .mat (WITec too), .zarr, or a file of an instrument.",
+        help="The cube: a file of an instrument, .mat (WITec too), .zarr, .npz, .h5, .tif, a table of text, or a "
+        "folder of spectra.",
     ),
 ]
 Target = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Where to write the result: .npz, .zarr or .mat.")
+    Path,
+    typer.Argument(
+        metavar="OUT", help="Where to write the result: .zarr, .npz, .h5, .mat, .tif or .csv."
+    ),
 ]
 Wavenumbers = Annotated[
     str,
@@ -61,7 +65,25 @@ Variable = Annotated[
     str,
     typer.Option(
         metavar="NAME",
-        help="Which array, where a file holds several; rows and columns, for example 17x16, of a .spc map.",
+        help="Which array, where a file holds several.",
+        rich_help_panel=_READING,
+    ),
+]
+Layout = Annotated[
+    str,
+    typer.Option(
+        metavar="yxc|cyx|...|long",
+        help="How a foreign array or table is arranged, where it can be meant in several ways: its axes y, x and c "
+        "(channel) from the slowest to the fastest; in a table yxc has a spectrum in each row, cyx in each column, "
+        "and long one intensity per row.",
+        rich_help_panel=_READING,
+    ),
+]
+ImageSize = Annotated[
+    str,
+    typer.Option(
+        metavar="ROWSxCOLUMNS",
+        help="The image that a list of spectra unfolds to, for example 17x16.",
         rich_help_panel=_READING,
     ),
 ]
@@ -82,11 +104,13 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "pixel_size": (PixelSize, ""),
     "excitation": (Excitation, None),
     "variable": (Variable, ""),
+    "layout": (Layout, ""),
+    "image_size": (ImageSize, ""),
     "force": (Force, False),
     "quiet": (Quiet, False),
     "debug": (Debug, False),
 }
-_READING_FLAGS = ("wavenumbers", "pixel_size", "excitation", "variable")
+_READING_FLAGS = ("wavenumbers", "pixel_size", "excitation", "variable", "layout", "image_size")
 
 
 def with_flags(
@@ -144,23 +168,32 @@ def settings_from(params_type: type[P], values: dict[str, Any]) -> P:
         raise typer.BadParameter(str(error)) from error
 
 
-def read_input(
-    source: Path, wavenumbers: str, pixel_size: str, excitation: float | None, variable: str
-) -> RamanCube:
+def read_input(source: Path, values: Mapping[str, Any]) -> RamanCube:
     """Read IN with what the flags say of it."""
-    return read(source, **reading_from(wavenumbers, pixel_size, excitation, variable))
+    return read(source, **reading_from(values))
 
 
-def reading_from(
-    wavenumbers: str, pixel_size: str, excitation: float | None, variable: str
-) -> dict[str, Any]:
+def reading_from(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the flags say of a file, as keywords of `napari_deeper.read`."""
-    return {
+    wavenumbers, pixel_size = values["wavenumbers"], values["pixel_size"]
+    reading: dict[str, Any] = {
         "wavenumber": _parse_wavenumbers(wavenumbers) if wavenumbers else None,
         "pixel_size": _parse_pixel_size(pixel_size) if pixel_size else None,
-        "excitation_nm": excitation,
-        "variable": variable or None,
+        "excitation_nm": values["excitation"],
+        "variable": values["variable"] or None,
     }
+    if values["layout"]:
+        reading["layout"] = values["layout"]
+    if values["image_size"]:
+        reading["image_size"] = _parse_image_size(values["image_size"])
+    return reading
+
+
+def _parse_image_size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"\s*(\d{1,9})\s*[x,]\s*(\d{1,9})\s*", text)
+    if not match:
+        raise typer.BadParameter(f"--image-size: '{text}' is not ROWSxCOLUMNS such as 17x16.")
+    return int(match[1]), int(match[2])
 
 
 def _parse_wavenumbers(text: str) -> Any:

@@ -49,8 +49,7 @@ def run_heatmap(values: dict[str, Any]) -> None:
     except ParameterError as error:
         raise typer.BadParameter(str(error)) from error
     path = check_heatmap_output(values["out"], overwrite=values["force"])
-    reading = ("source", "wavenumbers", "pixel_size", "excitation", "variable")
-    made = heatmap(read_input(*(values[name] for name in reading)), params)
+    made = heatmap(read_input(values["source"], values), params)
     write_heatmap(made, path, overwrite=values["force"])
     if not values["quiet"]:
         typer.echo(f"Wrote {path}: {made}")

@@ -32,6 +32,7 @@ from napari_deeper.engine.prepare_settings import (
 from napari_deeper.engine.rays import RayTable, cosmic_rays
 from napari_deeper.engine.recipe import PRESETS, STEPS, Recipe, kind_of, read_recipe
 from napari_deeper.io.read import read
+from napari_deeper.io.write import writable_suffixes
 from napari_deeper.io.zarr_store import is_store
 from napari_deeper.spectra.errors import FileError
 
@@ -59,7 +60,7 @@ def _tick(name: str, text: str) -> tuple[Any, Any]:
     return _option(bool, name, text, panel=_STEPS), False
 
 
-_OUT_HELP = "Where to write the result: .npz, .zarr or .mat; a folder where IN is one."
+_OUT_HELP = "Where to write the result: .zarr, .npz, .h5, .mat, .tif or .csv; a folder where IN holds several cubes."
 
 PREPARE_FILES: dict[str, tuple[Any, Any]] = {
     "source": (
@@ -74,7 +75,7 @@ PREPARE_FILES: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "suffix": (
-        _option(str, "--format", "Of the results in a folder.", ".npz|.zarr|.mat"),
+        _option(str, "--format", "Of the results in a folder.", ".npz|.zarr|.h5|..."),
         ".npz",
     ),
     "despike": _tick("--despike", "Remove cosmic rays."),
@@ -117,15 +118,14 @@ def run_prepare(values: dict[str, Any]) -> None:
     """Do what the flags say."""
     recipe = _recipe(values)
     source, target = values["source"], values["target"]
-    reading = reading_from(
-        values["wavenumbers"], values["pixel_size"], values["excitation"], values["variable"]
-    )
+    reading = reading_from(values)
     if values["show"]:
         _show(source, recipe, reading)
         return
     if target is None:
         raise typer.BadParameter("Say where to write the result (OUT), or pass --show.")
-    if source.is_dir() and not is_store(source):
+    is_one = is_store(source) or target.suffix.lower() in writable_suffixes()  # a folder of spectra
+    if source.is_dir() and not is_one:
         _folder(source, target, recipe, reading, values)
         return
     with progress_bar(values["quiet"]) as progress:

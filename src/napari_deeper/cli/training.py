@@ -61,9 +61,7 @@ _LINE_SECONDS = 60.0
 def run_train(values: dict[str, Any]) -> None:
     """Do what the flags say."""
     params = settings_from(TrainParams, values)
-    reading = reading_from(
-        *(values[n] for n in ("wavenumbers", "pixel_size", "excitation", "variable"))
-    )
+    reading = reading_from(values)
     quiet = values["quiet"] or not _speaks_for_all()
     # Seconds to load, which the other commands need not wait for.
     from napari_deeper.training.run import train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from napari_deeper.engine.prepare import as_recipe
 from napari_deeper.engine.prepare_files import prepare_file
 from napari_deeper.engine.recipe import Recipe
-from napari_deeper.io.read import readable_suffixes
+from napari_deeper.io.read import readable_suffixes, stem_of, suffix_of
 from napari_deeper.io.write import replacing, writable_suffixes
 from napari_deeper.spectra.errors import DeeperError, FileError, ParameterError
 from napari_deeper.spectra.progress import Progress
@@ -62,7 +63,7 @@ def prepare_folder(
     recipe
         As `prepare` takes it.
     suffix
-        Format of the results: ``".npz"``, ``".zarr"`` or ``".mat"``.
+        Format of the results, for example ``".npz"`` or ``".zarr"``.
     overwrite
         Replace results that are there but were made by another recipe or from another input.
     reading
@@ -91,7 +92,7 @@ def prepare_folder(
     for number, path in enumerate(files):
         part = progress.part(number / len(files), (number + 1) / len(files))
         part.update(0.0, path.name)
-        out = target / f"{path.stem}{suffix}"
+        out = target / f"{stem_of(path)}{suffix}"
         try:
             if out in taken:
                 raise FileError(f"another file of this folder is written to {out.name} already.")
@@ -114,7 +115,10 @@ def cubes_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileError(f"The folder {folder} does not exist.")
     known = readable_suffixes()
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in known and p.name[0] != "."]
+    names = sorted(p for p in folder.iterdir() if p.name[0] != ".")
+    # An ENVI cube is two files: its header stands for both.
+    data = {beside for p in names if p.suffix.lower() == ".hdr" for beside in _beside(p)}
+    found = [p for p in names if suffix_of(p) in known and p not in data]
     if not found:
         raise FileError(f"{folder} holds no cube. Known formats: {', '.join(known)}.")
     return found
@@ -158,11 +162,17 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+def _beside(header: Path) -> list[Path]:
+    """Return the files of the same name beside an ENVI header."""
+    return [p for p in sorted(header.parent.glob(f"{glob.escape(header.stem)}.*")) if p != header]
+
+
 def _digest(path: Path) -> str:
-    """Return the sha256 of a file, or of all files of a folder with their names."""
+    """Return the sha256 of a file (of both files of an ENVI cube), or of all files of a folder with their names."""
     total = hashlib.sha256()
     try:
         parts = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        parts += _beside(path) if path.suffix.lower() == ".hdr" else []
         for part in parts:
             if path.is_dir():
                 total.update(part.relative_to(path).as_posix().encode() + b"\0")

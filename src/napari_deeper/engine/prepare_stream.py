@@ -29,7 +29,7 @@ from napari_deeper.engine.prepare_run import (
 from napari_deeper.engine.prepare_settings import Bin, CropMap, Flip, Settings
 from napari_deeper.engine.prepare_steps import Facts, Intensity, Mask, Outcome, Summary, Treated
 from napari_deeper.engine.recipe import Recipe, kind_of
-from napari_deeper.io.zarr_rows import StoredCube, Tile, new_stored
+from napari_deeper.io.zarr_rows import StoredCube, Tile, new_stored, tile_size
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import Pair, RamanCube
 from napari_deeper.spectra.progress import Progress
@@ -245,7 +245,7 @@ def prepare_stored(
         As `napari_deeper.prepare` does.
     """
     source: _Stored | _Stepped = _Stored(stored)
-    size = _tile_size(stored.shape)
+    size = tile_size(stored.shape)
     n_passes = 1 + sum(kind_of(s).surveys(s) for s in recipe.steps)
     done = 0
     for number, settings in enumerate(recipe.steps, 1):
@@ -271,13 +271,6 @@ def _first_pixel(settings: Settings) -> Tile:
     if isinstance(settings, Bin):
         return slice(0, settings.y), slice(0, settings.x)
     return slice(0, 1), slice(0, 1)
-
-
-def _tile_size(shape: tuple[int, int, int]) -> Tile:
-    from napari_deeper.io.zarr_store import chunk_shape
-
-    height, width, _ = chunk_shape(shape)
-    return slice(0, height), slice(0, width)
 
 
 def _write(

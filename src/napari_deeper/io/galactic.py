@@ -2,7 +2,7 @@
 
 Subfiles follow each other with x running fastest, as in the text exports of the same maps. The format has no
 place for an image size: where the spectra alone make it plain (neighbors above each other look alike for one
-width only) the map is unfolded and a note says so, and ``variable="17x16"`` (rows x columns) states it.
+width only) the map is unfolded and a note says so, and ``image_size=(17, 16)`` (rows, columns) states it.
 
 Known limits: the format of before 1996 (version 4D) and files in Motorola byte order are refused; so are
 subfiles with different axes.
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.contents import Contents, check_memory
 from napari_deeper.io.extras import import_extra, quiet
+from napari_deeper.io.layout import Asked
 from napari_deeper.io.series import known, laser_line, series, spectral_axis
 from napari_deeper.spectra.errors import FileError
 
@@ -60,8 +61,8 @@ _SERIES = {
 }
 
 
-def read_spc(path: Path, variable: str | None) -> Contents:
-    """Read a .spc file; `variable` may state the image size as ``"ROWSxCOLUMNS"``."""
+def read_spc(path: Path, asked: Asked) -> Contents:
+    """Read a .spc file; of what was asked only the image size matters."""
     data = bytearray(path.read_bytes())
     least = _check(data)
     log_offset, log = _log(data)
@@ -78,7 +79,7 @@ def read_spc(path: Path, variable: str | None) -> Contents:
     axis, axis_unit, notes = spectral_axis(_axis(raw), _AXES.get(unit, unit))
     notes += (_AXIS_NOTES[unit],) if unit in _AXIS_NOTES else ()
     metadata, laser = _metadata(header, log)
-    intensity, found, note = _unfold(spectra, raw, variable)
+    intensity, found, note = _unfold(spectra, raw, asked.image_size)
     fields = {"wavenumber": axis, "metadata": metadata | found}
     if laser is not None:
         fields["excitation_nm"] = laser
@@ -139,12 +140,14 @@ def _axis(raw: Any) -> NDArray[np.float64]:
 
 
 def _unfold(
-    spectra: NDArray[np.float32], raw: Any, variable: str | None
+    spectra: NDArray[np.float32], raw: Any, image_size: tuple[int, int] | None
 ) -> tuple[NDArray[np.float32], dict[str, Any], tuple[str, ...]]:
     """Return (y, x, channel), what is known of the series, and what to say."""
     n, n_channels = spectra.shape
-    if variable is not None:
-        rows, columns = _stated_size(variable, n)
+    if image_size is not None:
+        rows, columns = image_size
+        if rows * columns != n:
+            raise FileError(f"{rows} x {columns} pixels were asked for, but it holds {n} spectra.")
         return spectra.reshape(rows, columns, n_channels), {}, ()
     if n == 1:
         return spectra[None], {}, ()
@@ -159,26 +162,16 @@ def _unfold(
         where = "" if is_numbered else f" at {places[0]:g} to {places[-1]:g} of an unnamed unit"
         note = (
             f"The file holds {n} spectra{where} and states no image size; they became one row. If it is a map, say its "
-            'rows and columns, for example variable="17x16" (--variable 17x16).'
+            "rows and columns, for example image_size=(17, 16) (--image-size 17x16)."
         )
         return spectra[None], {}, (note,)
     rows, columns = n // width, width
     note = (
         f"The file states no image size; {rows} x {columns} pixels (y, x) were chosen because neighbors then "
         "look alike. "
-        'If that is wrong, say variable="ROWSxCOLUMNS" (--variable ROWSxCOLUMNS).'
+        "If that is wrong, say image_size=(ROWS, COLUMNS) (--image-size ROWSxCOLUMNS)."
     )
     return spectra.reshape(rows, columns, n_channels), {}, (note,)
-
-
-def _stated_size(variable: str, n: int) -> tuple[int, int]:
-    found = re.fullmatch(r"\s*(\d{1,9})\s*[xX]\s*(\d{1,9})\s*", variable)
-    if found is None:
-        raise FileError(f"'{variable}' is no image size; give rows and columns, for example 17x16.")
-    rows, columns = int(found[1]), int(found[2])
-    if rows * columns != n:
-        raise FileError(f"{rows} x {columns} pixels were asked for, but it holds {n} spectra.")
-    return rows, columns
 
 
 def likely_columns(spectra: NDArray[np.float32]) -> int | None:

@@ -16,19 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.io.contents import (
-    TRUST,
-    Contents,
-    Shape,
-    check_memory,
-    choose_axis,
-    choose_cube,
-    trust_arrays,
-)
+from napari_deeper.io.arrays import foreign_contents
+from napari_deeper.io.contents import TRUST, Contents, Shape, trust_arrays
+from napari_deeper.io.hdf5 import import_h5py, load_dataset, number_datasets
+from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab5 import Variable, list_variables
 from napari_deeper.io.witec import is_witec, witec_contents
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import FileError
+from napari_deeper.spectra.errors import AmbiguousFile, Choice, FileError
 
 _LARGEST = 2**31 - 1
 
@@ -49,9 +44,9 @@ class MatArray:
     load: Callable[[], NDArray[np.float32]]
 
 
-def read_mat(path: Path, variable: str | None) -> Contents:
+def read_mat(path: Path, asked: Asked) -> Contents:
     """Read a .mat file of version 5 to 7.3."""
-    return _read_hdf5(path, variable) if _is_hdf5(path) else _read_version_5(path, variable)
+    return _read_hdf5(path, asked) if _is_hdf5(path) else _read_version_5(path, asked)
 
 
 def list_arrays(path: Path) -> dict[str, MatArray]:
@@ -96,37 +91,33 @@ def _version_5_arrays(path: Path) -> dict[str, MatArray]:
 def _hdf5_arrays(path: Path) -> dict[str, MatArray]:
     h5py = _import_h5py()
 
-    def loader(name: str, shape: Shape) -> Callable[[], NDArray[np.float32]]:
+    def loader(name: str) -> Callable[[], NDArray[np.float32]]:
         def load() -> NDArray[np.float32]:
-            check_memory(shape, 4)
             with h5py.File(path, "r") as file:
-                values: NDArray[np.float32] = file[name].astype(np.float32)[...].transpose()
-                return values
+                return load_dataset(file[name]).transpose().astype(np.float32)
 
         return load
 
     with h5py.File(path, "r") as file:
-        shapes = {
-            name: tuple(reversed(node.shape))
-            for name, node in file.items()
-            if isinstance(node, h5py.Dataset) and node.dtype.kind in "biuf"
-        }
-    return {name: MatArray(shape, loader(name, shape)) for name, shape in shapes.items()}
+        shapes = {name: _matlab_shape(node) for name, node in _variables(file).items()}
+    return {name: MatArray(shape, loader(name)) for name, shape in shapes.items()}
+
+
+def _variables(file: Any) -> dict[str, Any]:
+    return {name: node for name, node in number_datasets(file).items() if "/" not in name}
+
+
+def _matlab_shape(node: Any) -> Shape:
+    """Return the shape as MATLAB counts it, from the fastest axis; HDF5 counts from the slowest."""
+    return tuple(reversed(node.shape))
 
 
 def _import_h5py() -> Any:
-    try:
-        import h5py
-    except ImportError as error:
-        raise FileError(
-            "MATLAB 7.3 files need h5py. Install it: pip install 'napari-deeper[formats]' "
-            "(or save in MATLAB with the option '-v7')."
-        ) from error
-    return h5py
+    return import_h5py("MATLAB 7.3 files need h5py", " (or save in MATLAB with the option '-v7')")
 
 
-def _read_version_5(path: Path, variable: str | None) -> Contents:
-    found = list_variables(path)
+def _read_version_5(path: Path, asked: Asked) -> Contents:
+    found, variable = list_variables(path), asked.variable
     if variable is None and _has_header(found):
         header = json.loads(found["header"].load())
         trust = {name: found[name].load() for name in TRUST if name in found}
@@ -137,50 +128,32 @@ def _read_version_5(path: Path, variable: str | None) -> Contents:
         if entry.kind == "struct" and variable in (None, name) and is_witec(value := entry.load())
     }
     if len(structs) > 1:
-        raise FileError(
-            f"it holds {len(structs)} WITec images: {', '.join(structs)}. "
-            "Say which with variable=... (--variable on the command line)."
+        raise AmbiguousFile(
+            f"it holds {len(structs)} WITec images: {', '.join(structs)}. Say which is meant.",
+            [Choice(name, {"variable": name}) for name in structs],
         )
     for struct in structs.values():
         return witec_contents(struct)
     shapes = {name: entry.shape for name, entry in found.items() if entry.kind == "numeric"}
-    return _plain_contents(shapes, lambda name: found[name].load(), variable, "mat")
+    return foreign_contents(
+        shapes, lambda name: found[name].load(), asked, "mat", is_column_major=True
+    )
 
 
 def _has_header(found: Mapping[str, Variable]) -> bool:
     return "intensity" in found and "header" in found and found["header"].kind == "char"
 
 
-def _plain_contents(
-    shapes: Mapping[str, Shape],
-    load: Callable[[str], NDArray[Any]],
-    variable: str | None,
-    file_format: str,
-) -> Contents:
-    cube = choose_cube(shapes, variable)
-    check_memory(shapes[cube], 1)
-    axis, unit, remark = choose_axis(shapes, cube)
-    header = {} if axis is None else {"wavenumber": load(axis).reshape(-1)}
-    return Contents(load(cube), file_format, header, unit, remark=remark)
-
-
-def _read_hdf5(path: Path, variable: str | None) -> Contents:
+def _read_hdf5(path: Path, asked: Asked) -> Contents:
     h5py = _import_h5py()
     with h5py.File(path, "r") as file:
-        arrays = {
-            name: node
-            for name, node in file.items()
-            if isinstance(node, h5py.Dataset) and node.dtype.kind in "biufc"
-        }
-        # MATLAB counts axes from the fastest, HDF5 from the slowest.
-        shapes = {name: tuple(reversed(node.shape)) for name, node in arrays.items()}
+        found = _variables(file)
+        shapes = {name: _matlab_shape(node) for name, node in found.items()}
 
         def load(name: str) -> NDArray[Any]:
-            check_memory(shapes[name], arrays[name].dtype.itemsize)
-            values: NDArray[Any] = arrays[name][...].transpose()
-            return values
+            return load_dataset(found[name]).transpose()
 
-        return _plain_contents(shapes, load, variable, "mat 7.3")
+        return foreign_contents(shapes, load, asked, "mat 7.3", is_column_major=True)
 
 
 def write_mat(cube: RamanCube, header: str, path: Path) -> None:

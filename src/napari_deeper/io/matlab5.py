@@ -103,7 +103,7 @@ def _body(stream: IO[bytes], n_bytes: int, order: str, limit: int | None = None)
     if kind != _MATRIX or declared > _DEFLATE_LIMIT * (length + 1):
         raise FileError("it is damaged: a compressed variable is not what its tag says.")
     wanted = declared if limit is None else min(declared, limit)
-    check_memory((wanted,), 1)
+    check_memory((wanted,), 1, length)
     # Zero would mean no limit to zlib.
     body = inflater.decompress(inflater.unconsumed_tail, wanted) if wanted else b""
     # One byte more makes zlib read on to its checksum.

@@ -8,6 +8,7 @@ usual name. Nothing is ever unpickled.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
 from collections.abc import Iterator
@@ -18,15 +19,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.io.contents import (
-    TRUST,
-    Contents,
-    Shape,
-    check_memory,
-    choose_axis,
-    choose_cube,
-    trust_arrays,
-)
+from napari_deeper.io.arrays import foreign_contents
+from napari_deeper.io.contents import TRUST, Contents, Shape, check_memory, trust_arrays
+from napari_deeper.io.layout import Asked
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
@@ -34,29 +29,29 @@ from napari_deeper.spectra.errors import FileError
 _DEFLATE_LIMIT = 1100
 
 
-def read_npz(path: Path, variable: str | None) -> Contents:
+def read_npz(path: Path, asked: Asked) -> Contents:
     """Read a .npz written by `write_npz`, or a foreign one."""
     with zipfile.ZipFile(path) as archive:
         members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-        if variable is None and {"intensity", "header"} <= members.keys():
-            header = json.loads(str(_load(archive, members["header"])))
-            trust = {name: _load(archive, members[name]) for name in TRUST if name in members}
-            return Contents(_load(archive, members["intensity"]), "npz", header, trust=trust)
+
+        def load(name: str) -> NDArray[Any]:
+            return _load(archive, members[name])
+
+        if asked.variable is None and {"intensity", "header"} <= members.keys():
+            header = json.loads(str(load("header")))
+            trust = {name: load(name) for name in TRUST if name in members}
+            return Contents(load("intensity"), "npz", header, trust=trust)
         shapes = _shapes(archive, members)
-        cube = choose_cube(shapes, variable)
-        axis, unit, remark = choose_axis(shapes, cube)
-        header = {}
-        if axis is not None:
-            header["wavenumber"] = _load(archive, members[axis]).reshape(-1)
-        intensity = _load(archive, members[cube])
-        return Contents(intensity, "npz of another program", header, unit, remark=remark)
+        return foreign_contents(shapes, load, asked, "npz of another program")
 
 
-def read_npy(path: Path, variable: str | None) -> Contents:
+def read_npy(path: Path, asked: Asked) -> Contents:
     """Read a .npy, which is an array and nothing else."""
-    del variable  # a .npy holds one array, without a name
     with path.open("rb") as stream:
-        return Contents(_read_array(stream, path.stat().st_size, "array"), "npy")
+        n_bytes = path.stat().st_size
+        array = _read_array(stream, n_bytes, n_bytes, "array")
+    asked = dataclasses.replace(asked, variable="array")  # the one array has no name
+    return foreign_contents({"array": array.shape}, lambda _: array, asked, "npy")
 
 
 def write_npz(cube: RamanCube, header: str, path: Path) -> None:
@@ -72,7 +67,7 @@ def _shapes(archive: zipfile.ZipFile, members: dict[str, str]) -> dict[str, Shap
     """Return the shapes of the numeric arrays, read from their headers alone."""
     shapes = {}
     for name, member in members.items():
-        with _member(archive, member) as (stream, _):
+        with _member(archive, member) as (stream, _, _):
             shape, dtype = _read_header(stream, name)
         if dtype.kind in "biufc":
             shapes[name] = shape
@@ -80,12 +75,12 @@ def _shapes(archive: zipfile.ZipFile, members: dict[str, str]) -> dict[str, Shap
 
 
 def _load(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    with _member(archive, member) as (stream, size):
-        return _read_array(stream, size, member.removesuffix(".npy"))
+    with _member(archive, member) as (stream, size, stored):
+        return _read_array(stream, size, stored, member.removesuffix(".npy"))
 
 
 @contextmanager
-def _member(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[IO[bytes], int]]:
+def _member(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[IO[bytes], int, int]]:
     info = archive.getinfo(member)
     if info.file_size > _DEFLATE_LIMIT * (info.compress_size + 1):
         raise FileError(
@@ -93,13 +88,13 @@ def _member(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[IO[bytes], 
             "which cannot be; the file is damaged."
         )
     with archive.open(info) as stream:
-        yield stream, info.file_size
+        yield stream, info.file_size, info.compress_size
 
 
-def _read_array(stream: IO[bytes], size: int, name: str) -> NDArray[Any]:
+def _read_array(stream: IO[bytes], size: int, stored: int, name: str) -> NDArray[Any]:
     shape, dtype = _read_header(stream, name)
     held = size - stream.tell()
-    declared = check_memory(shape, dtype.itemsize)
+    declared = check_memory(shape, dtype.itemsize, stored)
     if declared > held:
         raise FileError(
             f"'{name}' declares shape {shape}, {declared} bytes, but {held} are there; the file is "

@@ -16,16 +16,23 @@ from numpy.typing import ArrayLike, NDArray
 from napari_deeper.io.contents import Contents
 from napari_deeper.io.envi import read_envi
 from napari_deeper.io.galactic import read_spc
+from napari_deeper.io.hdf5 import read_hdf5
 from napari_deeper.io.hyperspy import read_hspy, read_zspy
+from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
 from napari_deeper.io.renishaw import read_wdf
 from napari_deeper.io.rosetta import read_labspec_xml, read_tvf
+from napari_deeper.io.spectra_folder import read_folder
+from napari_deeper.io.text import read_text
+from napari_deeper.io.text_stream import PACKED, TEXT
+from napari_deeper.io.tiff import read_tiff
 from napari_deeper.io.witec_project import read_wip
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
 from napari_deeper.spectra.errors import (
+    AmbiguousFile,
     AxisError,
     CubeError,
     DeeperError,
@@ -35,23 +42,33 @@ from napari_deeper.spectra.errors import (
 from napari_deeper.spectra.provenance import Step
 
 Reader = Callable[[Path, str | None], Contents]
+AskedReader = Callable[[Path, Asked], Contents]
 
 # A new format is one function (path, variable) -> Contents, and one line here.
 _READERS: dict[str, Reader] = {
     ".hdr": read_envi,
     ".hspy": read_hspy,
     ".img": read_envi,
-    ".mat": read_mat,
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".spc": read_spc,
     ".tvf": read_tvf,
     ".wdf": read_wdf,
     ".wid": read_wip,
     ".wip": read_wip,
     ".xml": read_labspec_xml,
-    ".zarr": read_zarr,
     ".zspy": read_zspy,
+}
+# Formats that do not say how their numbers are arranged: their readers also take what the caller says.
+_ASKED_READERS: dict[str, AskedReader] = {
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".mat": read_mat,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".spc": read_spc,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
+    ".zarr": read_zarr,
+    **dict.fromkeys(TEXT, read_text),
+    **dict.fromkeys((t + packed for t in TEXT for packed in PACKED), read_text),
 }
 _FOLDERS = (".zarr", ".zspy")
 
@@ -75,8 +92,8 @@ class _Given:
 
 
 def readable_suffixes() -> tuple[str, ...]:
-    """Return the suffixes that `read` knows, for example ``(".mat", ".npy", ...)``."""
-    return tuple(_READERS)
+    """Return the suffixes that `read` knows, for example ``(".csv", ".csv.gz", ".mat", ...)``."""
+    return tuple(sorted(_READERS | _ASKED_READERS))
 
 
 def read(
@@ -86,14 +103,17 @@ def read(
     pixel_size: float | Pair | None = None,
     excitation_nm: float | None = None,
     variable: str | None = None,
+    layout: str | None = None,
+    image_size: tuple[int, int] | None = None,
 ) -> RamanCube:
-    """Read a cube from a file, or from a .zarr or .zspy folder.
+    """Read a cube from a file or a folder.
 
     Parameters
     ----------
     path
-        .npz, .npy, .mat (WITec export or plain arrays), .zarr, or a file of an instrument: .wdf, .wip,
-        .wid, .spc, .xml (LabSpec), .tvf, .hdr or .img (ENVI), .hspy, .zspy.
+        .npz, .npy, .mat (WITec export or plain arrays), .h5, .zarr, .tif, a table of text (.csv, .txt, ...; also
+        packed as .xz or .gz), a folder with one spectrum in each of its text files, or a file of an
+        instrument: .wdf, .wip, .wid, .spc, .xml (LabSpec), .tvf, .hdr or .img (ENVI), .hspy, .zspy.
     wavenumber
         (channel,) in cm-1, or two numbers: the first and last channel of an even axis. Needed where
         the file states no axis; where it does, this replaces it.
@@ -102,8 +122,13 @@ def read(
     excitation_nm
         Laser wavelength in nm; needed where the axis of the file is in nm and the file does not say it.
     variable
-        Which array to read where a file holds several; of a .spc map, which states no image size, its
-        rows and columns, for example ``"17x16"``.
+        Which array to read where a file holds several.
+    layout
+        How a foreign array or table is arranged, where the file leaves it open: the axes from the slowest
+        to the fastest, ``"yxc"``, ``"cyx"``, ... For a table of text, ``"yxc"`` has one spectrum per
+        row, ``"cyx"`` one per column, and ``"long"`` one intensity per row.
+    image_size
+        (rows, columns) of the image that a list of spectra without places, such as a .spc map, unfolds to.
 
     Returns
     -------
@@ -113,6 +138,9 @@ def read(
 
     Raises
     ------
+    AmbiguousFile
+        If the file can be understood in several ways; it carries them, each with the keywords that
+        choose it.
     FileError
         If the file is missing, unknown, damaged, or too large for this machine.
     AxisError
@@ -124,8 +152,10 @@ def read(
     reader = _reader_for(path)
     try:
         with np.errstate(all="ignore"):  # damaged files hold numbers beyond all bounds
-            contents = reader(path, variable)
+            contents = reader(path, Asked(variable, layout, image_size, _n_channels(wavenumber)))
             return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+    except AmbiguousFile as error:
+        raise error.named(path.name) from error
     except DeeperError as error:
         raise type(error)(f"{path.name}: {error}") from error
     except MemoryError as error:
@@ -134,25 +164,42 @@ def read(
         raise FileError(_damaged(path, error)) from error
 
 
-def _reader_for(path: Path) -> Reader:
+def suffix_of(path: Path) -> str:
+    """Return the suffix that tells the format, for example ``.csv.xz`` of a packed table."""
     suffix = path.suffix.lower()
-    known = f"Known: {', '.join(_READERS)}"
+    inner = Path(path.stem).suffix.lower()
+    return inner + suffix if suffix in PACKED else suffix
+
+
+def stem_of(path: Path) -> str:
+    """Return the name without the suffix that tells the format."""
+    return path.name[: len(path.name) - len(suffix_of(path))]
+
+
+def _n_channels(wavenumber: ArrayLike | None) -> int | None:
+    """Return how many channels the caller's axis has; its two ends leave that open."""
+    size = 0 if wavenumber is None else np.size(wavenumber)
+    return size if size > 2 else None
+
+
+def _reader_for(path: Path) -> AskedReader:
+    suffix = suffix_of(path)
+    known = f"Known: {', '.join(readable_suffixes())}"
     if not path.exists():
         raise FileError(f"{path} does not exist. Check the name and the folder.")
     if path.is_dir() and suffix not in _FOLDERS:
-        raise FileError(f"{path} is a folder. Give one file, or a .zarr or .zspy folder.")
-    if suffix not in _READERS:
-        what = (
-            f"napari-deeper cannot read '{path.suffix}' files"
-            if suffix
-            else "the name has no suffix"
-        )
+        return read_folder
+    if suffix not in readable_suffixes():
+        what = f"napari-deeper cannot read '{suffix}' files" if suffix else "the name has no suffix"
         raise FileError(f"{path.name}: {what}. {known}.")
     if path.is_file() and suffix in _FOLDERS:
         raise FileError(f"{path.name} is a file; a {suffix} store is a folder.")
     if path.is_file() and path.stat().st_size == 0:
         raise FileError(f"{path.name} is empty (0 bytes). Copy or export it again.")
-    return _READERS[suffix]
+    if suffix in _ASKED_READERS:
+        return _ASKED_READERS[suffix]
+    plain = _READERS[suffix]
+    return lambda found, asked: plain(found, asked.variable)
 
 
 def _damaged(path: Path, error: Exception) -> str:
@@ -161,14 +208,15 @@ def _damaged(path: Path, error: Exception) -> str:
     reason = str(error).strip().splitlines()
     said = reason[0].rstrip(".") if reason else type(error).__name__
     return (
-        f"{path.name} cannot be read as {path.suffix.lower()} ({said}): it is damaged, cut short, "
+        f"{path.name} cannot be read as {suffix_of(path)} ({said}): it is damaged, cut short, "
         "or of another kind. Copy or export it again."
     )
 
 
 def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
     header = dict(contents.header)
-    header["metadata"] = {"name": path.stem} | dict(header.get("metadata", {}))
+    name = path.name if path.is_dir() and suffix_of(path) not in _FOLDERS else stem_of(path)
+    header["metadata"] = {"name": name} | dict(header.get("metadata", {}))
     if given.pixel_size is not None:
         size = np.atleast_1d(given.pixel_size).tolist()
         header["pixel_size"] = size * 2 if len(size) == 1 else size
@@ -222,16 +270,16 @@ def _axis(
         return values, ()
     # What merely looks like nm is not converted with a laser line that nobody gave for it.
     stated = contents.header.get("excitation_nm") if contents.axis_unit == "nm" else None
-    excitation = stated if given.excitation_nm is None else given.excitation_nm
-    if excitation is None:
+    laser = stated if given.excitation_nm is None else given.excitation_nm
+    if laser is None:
         raise AxisError(
             f"the axis is in nm ({values.min():.1f}-{values.max():.1f}), and the laser line is not "
             "stated. Pass it, for example excitation_nm=532 (--excitation 532), or export in cm-1."
         )
     note = "The axis was converted from nm."
     if given.excitation_nm is None:
-        note = f"The axis was converted from nm with the laser line that the file states, {excitation:.6g} nm."
-    return wavenumber_from_nm(values, excitation), (note,)
+        note = f"The axis was converted from nm with the laser line that the file states, {laser:.6g} nm."
+    return wavenumber_from_nm(values, _check_excitation(laser)), (note,)
 
 
 def _real(values: ArrayLike) -> Axis:

@@ -16,21 +16,31 @@ from typing import Any
 
 import numpy as np
 
+from napari_deeper.io.csv_cube import write_csv
+from napari_deeper.io.hdf5 import write_hdf5
 from napari_deeper.io.matlab import write_mat
 from napari_deeper.io.numpy_files import write_npz
+from napari_deeper.io.tiff import write_tiff
 from napari_deeper.io.zarr_store import is_store, write_zarr
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, FileError
 
 Writer = Callable[[RamanCube, str, Path], None]
 
-_WRITERS: dict[str, Writer] = {".mat": write_mat, ".npz": write_npz, ".zarr": write_zarr}
+_WRITERS: dict[str, Writer] = {
+    ".csv": write_csv,
+    ".h5": write_hdf5,
+    ".mat": write_mat,
+    ".npz": write_npz,
+    ".tif": write_tiff,
+    ".zarr": write_zarr,
+}
 _FOLDERS = (".zarr",)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) if os.name != "nt" else (errno.ENOSPC,)
 
 
 def writable_suffixes() -> tuple[str, ...]:
-    """Return the suffixes that `write` knows: ``(".mat", ".npz", ".zarr")``."""
+    """Return the suffixes that `write` knows: ``(".csv", ".h5", ".mat", ".npz", ".tif", ".zarr")``."""
     return tuple(_WRITERS)
 
 
@@ -45,7 +55,7 @@ def write(cube: RamanCube, path: str | PathLike[str], *, overwrite: bool = False
     cube
         The cube.
     path
-        .npz, .zarr (a folder) or .mat.
+        .zarr (a folder), .npz, .h5, .mat, .tif or .csv.
     overwrite
         Replace an existing output.
 

@@ -1,15 +1,23 @@
-"""npe2 reader: files to layers, without torch or Qt."""
+"""npe2 reader: files to layers, without torch, and without Qt unless a question must be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from napari_deeper.io.read import read, readable_suffixes
+from napari_deeper.io.read import read, readable_suffixes, suffix_of
+from napari_deeper.io.text_stream import TEXT
 from napari_deeper.plugin.layers import KEY, LayerTuple, layer_tuple
+from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.errors import AmbiguousFile, FileError
 
 Reader = Callable[[str | Sequence[str]], list[LayerTuple]]
 
+# Tables that napari itself writes and reads: of points and of shapes.
+_NAPARI_TABLES = ("index,axis-", "index,shape-type", "shape-type")
+_MOST_QUESTIONS = 3
 
 # What a file of ours holds near its start, where its suffix is used by other programs too.
 _MARKS = {".xml": b"<LSX", ".hdr": b"ENVI"}
@@ -17,14 +25,16 @@ _START = 4096
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Return the reader if the file may hold a cube; files and folders of other programs are left to others."""
+    """Return the reader if the file may hold a cube.
+
+    Files and folders of other programs, Zarr and TIFF images without an axis, and napari's own tables are
+    left to other readers.
+    """
     first = Path(path if isinstance(path, str) else path[0])
-    suffix = first.suffix.lower()
-    if suffix not in readable_suffixes():
-        return None
-    if first.is_dir() and suffix == ".zarr" and not _is_our_zarr(first):
-        return None
-    if first.is_file() and not _may_be_ours(first, suffix):
+    suffix = suffix_of(first)
+    if first.is_dir():
+        return read_layers if _is_our_folder(first, suffix) else None
+    if suffix not in readable_suffixes() or _is_others(first, suffix):
         return None
     return read_layers
 
@@ -51,11 +61,69 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     from napari_deeper.plugin.canvas import follow_current_viewer
 
     paths = [path] if isinstance(path, str) else list(path)
-    layers = [layer_tuple(read(p)) for p in paths]
+    layers = [layer_tuple(_read_asking(p)) for p in paths]
     follow_current_viewer()
     return layers
 
 
-def _is_our_zarr(folder: Path) -> bool:
-    header = folder / "zarr.json"
-    return header.is_file() and KEY in header.read_text(encoding="utf-8", errors="replace")
+def _read_asking(path: str) -> RamanCube:
+    """Read a file; where it can be meant in several ways, ask in a dialog if there is a window."""
+    answers: dict[str, Any] = {}
+    for _ in range(_MOST_QUESTIONS):
+        try:
+            return read(path, **answers)
+        except AmbiguousFile as question:
+            if not _has_window():
+                raise
+            answer = _ask(question)
+            if answer is None:
+                raise FileError(
+                    f"{Path(path).name} was not opened: nothing was chosen."
+                ) from question
+            answers |= answer
+    return read(path, **answers)
+
+
+def _has_window() -> bool:
+    """Tell whether a Qt application runs, without loading Qt."""
+    widgets = sys.modules.get("qtpy.QtWidgets")
+    return widgets is not None and widgets.QApplication.instance() is not None
+
+
+def _ask(question: AmbiguousFile) -> Mapping[str, Any] | None:
+    from napari_deeper.plugin.widgets.choose_reading import ask_reading
+
+    return ask_reading(question)
+
+
+def _is_our_folder(folder: Path, suffix: str) -> bool:
+    if suffix == ".zarr":
+        return _has_wavenumbers(folder)
+    if suffix in readable_suffixes():
+        return True
+    from napari_deeper.io.spectra_folder import holds_spectra
+
+    return holds_spectra(folder)
+
+
+def _has_wavenumbers(store: Path) -> bool:
+    """Tell whether a Zarr folder is a cube, or an image of another program that states wavenumbers."""
+    for name in ("zarr.json", ".zattrs"):
+        header = store / name
+        if header.is_file():
+            text = header.read_text(encoding="utf-8", errors="replace")
+            if KEY in text or ("multiscales" in text and "wavenumber" in text.lower()):
+                return True
+    return False
+
+
+def _is_others(path: Path, suffix: str) -> bool:
+    if suffix in (".tif", ".tiff"):
+        from napari_deeper.io.tiff import has_axis
+
+        return not has_axis(path)
+    if suffix in TEXT and path.is_file():
+        with path.open("rb") as stream:
+            start = stream.read(64).lstrip(b"\xef\xbb\xbf").decode("latin-1")
+        return start.startswith(_NAPARI_TABLES)
+    return path.is_file() and not _may_be_ours(path, suffix)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.matlab import MatArray, list_arrays
 from napari_deeper.io.read import read, readable_suffixes
+from napari_deeper.io.text_stream import TEXT
 from napari_deeper.processing.resample import covered, resample
 from napari_deeper.spectra.axis import Axis, check_wavenumber
 from napari_deeper.spectra.cube import RamanCube
@@ -264,11 +265,11 @@ def _pair_names(folder: Path) -> list[tuple[Path, Path]]:
     for side in _SIDES:
         if not (folder / side).is_dir():
             raise FileError(f"{folder / side} is no folder.")
-        paths = [p for p in (folder / side).iterdir() if p.suffix.lower() in readable_suffixes()]
+        # a table of text beside the cubes is more often about them than one of them
+        suffixes = [s for s in readable_suffixes() if not s.startswith(TEXT)]
+        paths = [p for p in (folder / side).iterdir() if p.suffix.lower() in suffixes]
         if not paths:
-            raise FileError(
-                f"{folder / side} holds no cube; they are {', '.join(readable_suffixes())}."
-            )
+            raise FileError(f"{folder / side} holds no cube; they are {', '.join(suffixes)}.")
         sides.append({path.stem: path for path in paths})
     low, high = sides
     alone = sorted(set(low) ^ set(high))

@@ -95,6 +95,7 @@ def test_a_folder_goes_on_after_a_failure_and_can_be_run_again(raw, tmp_path):
     (folder / "notes.txt").write_text("no cube")
     first = run("prepare", folder, out, "--preset", "despike", code=1)
     assert "2 done, 0 skipped, 1 failed" in first and "c.mat" in first
+    assert "no cube  notes.txt" in first
     made = (out / "a.npz").stat().st_mtime_ns
     (folder / "c.mat").unlink()
     assert "0 done, 2 skipped, 0 failed" in run("prepare", folder, out, "--preset", "despike")

@@ -27,7 +27,8 @@ def full_grid(n_y: int, n_x: int, dy: float = 1.5, dx: float = 0.5) -> tuple[Any
 @settings(deadline=None, max_examples=80)
 @given(data=st.data())
 def test_any_order_gaps_and_jitter(data: st.DataObject) -> None:
-    n_y, n_x = data.draw(st.integers(2, 9)), data.draw(st.integers(2, 9))
+    # of 2 x 2 with jitter three may be left, which nothing tells from scattered points
+    n_y, n_x = data.draw(st.integers(3, 9)), data.draw(st.integers(3, 9))
     dy, dx = data.draw(st.floats(1e-2, 1e3)), data.draw(st.floats(1e-2, 1e3))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     x, y, spectra = full_grid(n_y, n_x, dy, dx)

@@ -16,7 +16,7 @@ from napari_deeper.engine.prepare_files import prepare_file
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.io.read import readable_suffixes, stem_of, suffix_of
 from napari_deeper.io.write import replacing, writable_suffixes
-from napari_deeper.spectra.errors import DeeperError, FileError, ParameterError
+from napari_deeper.spectra.errors import DeeperError, FileError, NoTableError, ParameterError
 from napari_deeper.spectra.progress import Progress
 
 # Beside the results: what each was made from, and how.
@@ -33,7 +33,8 @@ class PreparedFile:
     source, target
         The input and the output.
     outcome
-        ``"done"``, ``"skipped"`` (it was there, made by this recipe from this input) or ``"failed"``.
+        ``"done"``, ``"skipped"`` (it was there, made by this recipe from this input), ``"no cube"`` (a text
+        without a table) or ``"failed"``.
     text
         What was found, or why it failed.
     """
@@ -98,6 +99,8 @@ def prepare_folder(
                 raise FileError(f"another file of this folder is written to {out.name} already.")
             taken.add(out)
             outcomes.append(_one(path, out, recipe, made, overwrite, dict(reading or {}), part))
+        except NoTableError as error:
+            outcomes.append(PreparedFile(path, out, "no cube", str(error)))
         except DeeperError as error:
             outcomes.append(PreparedFile(path, out, "failed", str(error)))
     progress.update(1.0, "Prepared")

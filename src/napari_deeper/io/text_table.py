@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.text_stream import open_lines
-from napari_deeper.spectra.errors import FileError
+from napari_deeper.spectra.errors import FileError, NoTableError
 
 Cells = tuple[str, ...]
 
@@ -112,13 +112,13 @@ def _until_end(lines: Iterator[str]) -> Iterator[str]:
 def _parse(lines: Iterator[str]) -> Table:
     comments, sample = _sample(lines)
     if not sample:
-        raise FileError("it holds no table of numbers, only blank lines or comments.")
+        raise NoTableError("it holds no table of numbers, only blank lines or comments.")
     # the first lines may be titles, and the last one cut
     typical = max(sample[len(sample) // 2 :], key=lambda line: sum(map(str.isdigit, line)))
     dialect = _dialect(typical, sample)
     kinds = tuple(dialect.number(cell) for cell in dialect.cells(typical))
     if not any(kinds):
-        raise FileError("it holds no table of numbers: its lines are words.")
+        raise NoTableError("it holds no table of numbers: its lines are words.")
     titles, above = _headers(sample, dialect, kinds)
     comments = [*comments, *sample[:titles]]
     headers = [dialect.cells(line) for line in sample[titles:above]]
@@ -245,7 +245,7 @@ def _numbers(
     checked = _checked(rows, dialect, n_cells, first)
     first_row = next(checked, None)
     if first_row is None:
-        raise FileError("it holds no table of numbers, only words above one.")
+        raise NoTableError("it holds no table of numbers, only words above one.")
     try:
         block = np.loadtxt(
             chain([first_row], checked),

@@ -27,6 +27,10 @@ class FileError(DeeperError):
     """A file cannot be read or written."""
 
 
+class NoTableError(FileError):
+    """A text file holds words, and no table."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """One way to read a file that can be read in several.

@@ -10,13 +10,13 @@ from typing import Any, Generic, get_type_hints
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import QSettings
-from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
 
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.params import P, make, options
 
 _KNOWN_OPTIONS = ("choices", "min", "max", "step", "tooltip")
-SPIN_WIDTH = 80  # pixels, at least
+SPIN_WIDTH, CHOICE_LENGTH = 80, 8  # pixels and letters, at least
 
 
 class ParamsForm(QWidget, Generic[P]):
@@ -75,7 +75,7 @@ class ParamsForm(QWidget, Generic[P]):
             )
             self._fields[name] = field
             self._labels[name] = label
-            _fit_number(field.native, rule)
+            _fit(field.native, rule)
             layout.addRow(label, field.native)
 
     def _suit(self, *_: object) -> None:
@@ -117,8 +117,11 @@ class ParamsForm(QWidget, Generic[P]):
         return native
 
 
-def _fit_number(native: QWidget, rule: dict[str, Any]) -> None:
-    """Let a spin box show its smallest value, and be narrower than its largest."""
+def _fit(native: QWidget, rule: dict[str, Any]) -> None:
+    """Let a field be narrower than its longest value, and a spin box show its smallest one."""
+    if isinstance(native, QComboBox):
+        native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        native.setMinimumContentsLength(CHOICE_LENGTH)
     if "min" not in rule or not isinstance(native, QAbstractSpinBox):
         return
     native.setMinimumWidth(SPIN_WIDTH)

@@ -456,5 +456,5 @@ def _on(rows: list[Row]) -> list[Row]:
 def _where(pixels: Pixels, pinned: bool) -> str:
     told = "; ".join(f"y {y}, x {x}" for y, x in pixels)
     if not pinned:
-        return f"Pixel {told}, of the strongest signal: click another on the canvas."
+        return f"Strongest pixel, {told}; click another on the canvas."
     return f"Pixel{'s' if len(pixels) > 1 else ''} {told}."

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -25,7 +26,7 @@ from napari_deeper.plugin.widgets.prepare_steps import StepBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
 
 _MESSAGE_HEIGHT = 64
-_CAPTION_LINES = 2
+_CAPTION_HEIGHT = 52  # three lines
 
 
 class PreparePage:
@@ -49,7 +50,7 @@ class PreparePage:
         self.caption = QLabel()
         self.caption.setWordWrap(True)
         self.caption.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.caption.setFixedHeight(_CAPTION_LINES * self.caption.fontMetrics().lineSpacing())
+        self.caption.setFixedHeight(_CAPTION_HEIGHT)
         self.caption.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.foot = RunBar(
             run="Make a new layer by the steps that are checked; the input stays as it is",
@@ -78,11 +79,13 @@ class PreparePage:
         below.setSpacing(2)
         row = QHBoxLayout()
         row.addWidget(self.whole)
-        row.addWidget(self.plot.axes_note, stretch=1)
         row.addStretch()
         row.addWidget(self.fit)
         below.addLayout(row)
         below.addWidget(self.plot, stretch=1)
+        self.plot.axes_note.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.plot.axes_note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        below.addWidget(self.plot.axes_note)
         below.addWidget(self.caption)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(scrolled(inner))

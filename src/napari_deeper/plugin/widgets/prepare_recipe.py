@@ -40,7 +40,7 @@ class RecipeBox(QWidget):
         self.box.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
-        self.box.setMinimumContentsLength(12)
+        self.box.setMinimumContentsLength(8)
         self.file = QPushButton("&File")
         self.file.setToolTip("Load and save recipes as JSON files (Alt+F)")
         menu = QMenu(self.file)

@@ -16,7 +16,8 @@ from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.params import P, make, options
 
 _KNOWN_OPTIONS = ("choices", "min", "max", "step", "tooltip")
-SPIN_WIDTH, CHOICE_LENGTH = 80, 8  # pixels and letters, at least
+FIELD_WIDTH = 96  # pixels, at least
+LARGE = 1e6  # where values become so large, nobody wants decimals
 
 
 class ParamsForm(QWidget, Generic[P]):
@@ -120,12 +121,13 @@ class ParamsForm(QWidget, Generic[P]):
 def _fit(native: QWidget, rule: dict[str, Any]) -> None:
     """Let a field be narrower than its longest value, and a spin box show its smallest one."""
     if isinstance(native, QComboBox):
-        native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        native.setMinimumContentsLength(CHOICE_LENGTH)
+        native.setMinimumWidth(FIELD_WIDTH)
     if "min" not in rule or not isinstance(native, QAbstractSpinBox):
         return
-    native.setMinimumWidth(SPIN_WIDTH)
-    if isinstance(native, QDoubleSpinBox) and 0 < rule["min"] < 0.1 ** native.decimals():
+    native.setMinimumWidth(FIELD_WIDTH)
+    if isinstance(native, QDoubleSpinBox) and rule["min"] >= 1 and rule["max"] >= LARGE:
+        native.setDecimals(0)
+    elif isinstance(native, QDoubleSpinBox) and 0 < rule["min"] < 0.1 ** native.decimals():
         native.setDecimals(-math.floor(math.log10(rule["min"])))
 
 

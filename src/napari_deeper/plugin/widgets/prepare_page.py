@@ -97,7 +97,7 @@ class PreparePage:
         layout.setSpacing(2)
         layout.addWidget(parts, stretch=1)
         layout.addWidget(self.foot)
-        dock.setMinimumWidth(280)
+        dock.setMinimumWidth(300)
 
     def say(self, text: str) -> None:
         """Tell something of the preview; the tooltip has all of it."""

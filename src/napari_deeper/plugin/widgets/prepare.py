@@ -272,8 +272,15 @@ class PrepareWidget(DockPage):
             self._source = (layer, layer.data, PreviewSource(cube))
         return "" if recipe.steps else NO_STEPS
 
+    def showEvent(self, event: Any) -> None:
+        """Look again: nothing is looked at while the dock lies behind another tab."""
+        super().showEvent(event)
+        self._changed()
+
     def _ask(self) -> None:
         """Look at the pixels before and after the chosen step."""
+        if self.window().isVisible() and not self.isVisible():
+            return
         if self._source is None:
             self._live.forget()
             self.plot.show_change(None)

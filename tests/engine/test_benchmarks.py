@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.mark.parametrize(
     ("script", "first", "n_rows"),
-    [("trust", "| cell", 1), ("speed", "| denoise", 6)],
+    [("trust", "| cell", 1), ("speed", "| denoise", 6), ("preparing", "| baseline, ", 7)],
 )
 def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))

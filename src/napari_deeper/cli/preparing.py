@@ -90,8 +90,8 @@ PREPARE_FILES: dict[str, tuple[Any, Any]] = {
     "baseline": _step("--baseline", "|".join(BASELINES), "Subtract a baseline."),
     "resample": _step(
         "--resample",
-        "network|N|STEPcm",
-        "To the axis of the network, a number of channels (500), or a step (2.5cm).",
+        "network|N|Ncm",
+        "To the axis of the network, a number of channels (500), or a spacing (2.5cm).",
     ),
     "smooth": _step("--smooth", "WINDOW", "Savitzky-Golay; 0: the window is chosen."),
     "normalize": _step("--normalize", "|".join(NORMALIZATIONS), "Bring to a common scale."),
@@ -195,7 +195,7 @@ def _resample(text: str) -> Resample:
     if text == "network":
         return Resample("network")
     if text.endswith("cm"):
-        return Resample("step", step=float(text[:-2]))
+        return Resample("spacing", spacing=float(text[:-2]))
     return Resample("channels", n_channels=int(text))
 
 

@@ -30,8 +30,8 @@ _N_FOR_CHANNELS = 512
 _MOST_PIXELS = 2048  # that are searched for cosmic rays
 _STRIP = 8  # rows searched together, so that most pixels have their neighbors
 # A stiff curve under the spectra lies this far above 0, or bends this far, in heights of the bands. Maps
-# without a background, measured and simulated, had at most 0.16 and 0.21.
-_STIFF, _LEVEL, _BEND = 1e7, 0.3, 0.4
+# without a background, measured and simulated, whole or in part, had at most 0.32 and 0.25.
+_STIFF, _LEVEL, _BEND = 1e7, 0.35, 0.45
 _MIN_CHANNELS = 16
 
 
@@ -217,7 +217,8 @@ def _background_and_noise(spectra: Spectra, *, own: bool) -> list[Finding | None
     bend = float(np.median(np.ptp(curve[seen], axis=1) / height[seen]))
     baseline = None
     if level > _LEVEL or bend > _BEND:
-        share = float(np.abs(curve).sum() / np.abs(spectra).sum())
+        taken, present = (np.abs(a).sum(dtype=np.float64) for a in (curve, spectra))
+        share = float(taken / present)
         text = f"A baseline is present (fluorescence?): a stiff curve takes {share:.0%} of the intensity."
         baseline = Finding("baseline", text, Baseline("arpls"))
     return [baseline, None if own else _noise(rest)]
@@ -249,7 +250,7 @@ def _scale(cube: RamanCube, spectra: Spectra) -> Finding | None:
     if len(spectra) >= _MIN_CHANNELS and highest[0] > 0 and np.ptp(highest) < 1e-5 * highest[0]:
         text = "Every spectrum has the same maximum: each was scaled by its own."
         return Finding("scale", text + advice)
-    mean, spread = spectra.mean(axis=1), spectra.std(axis=1)
+    mean, spread = spectra.mean(axis=1, dtype=np.float64), spectra.std(axis=1, dtype=np.float64)
     if float(np.median(np.abs(mean) / np.maximum(spread, 1e-30))) < 1e-3:
         text = "Every spectrum has the mean 0: this looks like SNV or a derivative, not like intensities."
         return Finding("scale", text + advice)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_deeper.spectra.errors import DeeperError, ParameterError
 from napari_deeper.spectra.progress import Progress
 
 _PREVIEW_SAMPLE = 256
+_MOST_REMEMBERED = 64
 
 
 def prepare(
@@ -58,8 +60,7 @@ def prepare(
     n_steps = max(1, len(recipe.steps))
     for number, settings in enumerate(recipe.steps):
         part = progress.part(number / n_steps, (number + 1) / n_steps)
-        with_place = _Place(number + 1, settings)
-        with with_place:
+        with at_step(number + 1, settings):
             cube = run_step(cube, settings, part)
     progress.update(1.0, "Prepared")
     return cube
@@ -74,17 +75,13 @@ def as_recipe(recipe: Recipe | str) -> Recipe:
     return PRESETS[recipe]
 
 
-class _Place:
+@contextmanager
+def at_step(number: int, settings: Settings) -> Iterator[None]:
     """Say in an error which step it comes from."""
-
-    def __init__(self, number: int, settings: Settings) -> None:
-        self.text = f"Step {number} ({kind_of(settings).name})"
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DeeperError):
-            raise type(error)(f"{self.text}: {error}") from error
+    try:
+        yield
+    except DeeperError as error:
+        raise type(error)(f"Step {number} ({kind_of(settings).name}): {error}") from error
 
 
 @dataclass(frozen=True)
@@ -154,7 +151,7 @@ class Preparation:
         stages = [Stage("input", "Input", axis, spectra, axis)]
         cube = _mini(self.cube)
         for number, settings in enumerate(recipe.steps, 1):
-            with _Place(number, settings):
+            with at_step(number, settings):
                 cube, stage, windows = self._stage(recipe.steps[:number], cube, windows)
             stages.append(stage)
         return tuple(stages)
@@ -197,6 +194,9 @@ class Preparation:
             after = cube
             if kind.name not in ("crop-map", "bin", "flip"):
                 after = run_step(cube, settings, Progress(), facts)
+            # A slider that is dragged asks for many recipes: the oldest are forgotten.
+            while len(self._facts) >= _MOST_REMEMBERED:
+                del self._facts[next(iter(self._facts))]
             known = self._facts[steps] = (after, facts)
         return known
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from napari_deeper.engine.prepare_settings import Settings
 from napari_deeper.engine.prepare_steps import (
     Facts,
     Intensity,
+    MapFacts,
     Outcome,
     StepKind,
     Summary,
@@ -26,6 +27,9 @@ from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
+
+Block = TypeVar("Block")
+Made = TypeVar("Made")
 
 # Values in a block: enough for numpy to be quick, few enough for the caches and for a cancel to be soon.
 _BLOCK = 2**19
@@ -52,19 +56,35 @@ def sampled(n_pixels: int, most: int) -> NDArray[np.intp]:
 
 def summarize(cube: RamanCube) -> Summary:
     """Sum a map up for the steps that must know the whole of it."""
-    total, n_pixels, highest = np.zeros(cube.shape[2]), 0, -np.inf
-    for start in range(0, len(cube.spectra), max(1, _BLOCK // cube.shape[2])):
-        block = cube.spectra[start : start + max(1, _BLOCK // cube.shape[2])]
-        block = block[np.isfinite(block).all(axis=1)]
-        if len(block):
-            total += block.sum(axis=0, dtype=np.float64)
-            highest = max(highest, float(block.max()))
-            n_pixels += len(block)
+    size = max(1, _BLOCK // cube.shape[2])
+    blocks = (
+        (np.arange(start, min(start + size, len(cube.spectra))), cube.spectra[start : start + size])
+        for start in range(0, len(cube.spectra), size)
+    )
+    return sum_up(cube, blocks)
+
+
+def sum_up(facts: MapFacts, blocks: Iterable[tuple[NDArray[np.intp], Intensity]]) -> Summary:
+    """Sum a map up from blocks: which pixels they are, counted along the rows, and their spectra."""
+    n_y, n_x, n_channels = facts.shape
+    chosen = np.zeros(n_y * n_x, bool)
+    chosen[sampled(n_y * n_x, _SAMPLE)] = True
+    total, n_pixels, highest = np.zeros(n_channels), 0, -np.inf
+    kept: list[tuple[NDArray[np.intp], Intensity]] = []
+    for pixels, block in blocks:
+        usable = np.isfinite(block).all(axis=1)
+        pixels, block = pixels[usable], block[usable]
+        if not len(block):
+            continue
+        total += block.sum(axis=0, dtype=np.float64)
+        highest = max(highest, float(block.max()))
+        n_pixels += len(block)
+        kept.append((pixels[chosen[pixels]], block[chosen[pixels]]))
     if not n_pixels:
         raise CubeError("Every pixel holds NaN or infinity: nothing was measured.")
-    sample = cube.spectra[sampled(len(cube.spectra), _SAMPLE)]
-    sample = sample[np.isfinite(sample).all(axis=1)]
-    return Summary(cube.wavenumber, total / n_pixels, highest, sample, cube.metadata)
+    order = np.argsort(np.concatenate([pixels for pixels, _ in kept]))
+    sample = np.concatenate([block for _, block in kept])[order]
+    return Summary(facts.wavenumber, total / n_pixels, highest, sample, facts.metadata)
 
 
 def run_step(
@@ -89,19 +109,32 @@ def finish(
 ) -> RamanCube:
     """Return the cube with new intensities, fields and history."""
     changes = kind.change(cube, settings, facts)
+    step = history(cube, kind, settings, facts, outcome, changes)
+    return cube.derive(intensity, step, **changes)
+
+
+def history(
+    cube: MapFacts,
+    kind: StepKind,
+    settings: Settings,
+    facts: Facts,
+    outcome: Outcome,
+    changes: Mapping[str, Any],
+) -> Step:
+    """Return what a history says of a step: its settings, what it found, and what was lost."""
     told = kind.tell(cube, settings, facts, outcome)
     notes = list(told.notes)
-    had = [
-        w for w, v in (("uncertainty", cube.uncertainty), ("flags", cube.flagged)) if v is not None
+    trust = {"uncertainty": cube.uncertainty, "flags": cube.flagged}
+    lost = [
+        word
+        for word, value in trust.items()
+        if value is not None and changes.get("flagged" if word == "flags" else word) is None
     ]
-    kept = [w for w in had if changes.get("flagged" if w == "flags" else w) is not None]
-    lost = [w for w in had if w not in kept]
     if lost:
         notes.append(
             f"The {' and the '.join(lost)} of the input do not hold any more and were dropped."
         )
-    params = {**in_use(settings), **told.record}
-    return cube.derive(intensity, Step(kind.name, params, tuple(notes)), **changes)
+    return Step(kind.name, {**in_use(settings), **told.record}, tuple(notes))
 
 
 def in_use(settings: Settings) -> dict[str, Any]:
@@ -139,7 +172,7 @@ def _over_spectra(
 
     out: Intensity | None = None
     found: dict[str, float] = {}
-    for start, treated in _in_threads(treat, starts, progress, kind.label):
+    for start, treated in in_threads(treat, starts, progress, kind.label):
         block = treated.intensity[0]
         if out is None:
             out = np.empty((n_pixels, block.shape[1]), np.float32)
@@ -185,7 +218,7 @@ def _over_rows(
     out = np.empty(cube.shape, np.float32)
     found: dict[str, float] = {}
     events = []
-    for start, treated in _in_threads(treat, range(0, n_y, size), progress, kind.label):
+    for start, treated in in_threads(treat, range(0, n_y, size), progress, kind.label):
         out[start : start + size] = treated.intensity
         add(found, treated)
         events.append(treated.events)
@@ -214,28 +247,28 @@ def add(found: dict[str, float], treated: Treated) -> None:
         found[key] = found.get(key, 0.0) + value
 
 
-def _in_threads(
-    treat: Callable[[int], Treated], starts: range, progress: Progress, label: str
-) -> Iterator[tuple[int, Treated]]:
-    """Yield each block as it is done; a cancel is heard between blocks."""
-    if len(starts) == 1 or n_threads() == 1:
-        for done, start in enumerate(starts):
-            progress.update(done / len(starts), label)
-            yield start, treat(start)
+def in_threads(
+    treat: Callable[[Block], Made], blocks: Sequence[Block], progress: Progress, label: str
+) -> Iterator[tuple[Block, Made]]:
+    """Yield what each block becomes as it is done; a cancel is heard between blocks."""
+    if len(blocks) == 1 or n_threads() == 1:
+        for done, block in enumerate(blocks):
+            progress.update(done / len(blocks), label)
+            yield block, treat(block)
         return
     with ThreadPoolExecutor(n_threads()) as pool:
-        waiting: dict[Future[Treated], int] = {}
-        ahead = list(reversed(starts))
+        waiting: dict[Future[Made], Block] = {}
+        ahead = list(reversed(blocks))
         done = 0
         try:
             while True:
                 # No more in flight than threads and one each to come, so that memory stays bounded.
                 while ahead and len(waiting) < 2 * n_threads():
-                    start = ahead.pop()
-                    waiting[pool.submit(treat, start)] = start
+                    block = ahead.pop()
+                    waiting[pool.submit(treat, block)] = block
                 if not waiting:
                     return
-                progress.update(done / len(starts), label)
+                progress.update(done / len(blocks), label)
                 ready, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
                 for future in ready:
                     done += 1

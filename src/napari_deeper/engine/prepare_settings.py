@@ -250,20 +250,20 @@ class Resample:
         str,
         {
             "label": "To",
-            "tooltip": "step: an even step. channels: a number of even channels. network: the axis that the "
+            "tooltip": "spacing: an even step. channels: a number of even channels. network: the axis that the "
             "weights were trained on",
-            "choices": ("step", "channels", "network"),
+            "choices": ("spacing", "channels", "network"),
         },
     ] = "network"
-    step: Annotated[
+    spacing: Annotated[
         float,
         {
-            "label": "Step",
+            "label": "Spacing",
             "tooltip": "Between channels",
             "min": 0.01,
             "max": 1000.0,
             "unit": "cm-1",
-            "applies": ("to", ("step",)),
+            "applies": ("to", ("spacing",)),
         },
     ] = 2.5
     n_channels: Annotated[

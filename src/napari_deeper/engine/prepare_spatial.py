@@ -10,6 +10,7 @@ from napari_deeper.engine.prepare_settings import BadPixels, Bin, CropMap, Despi
 from napari_deeper.engine.prepare_steps import (
     Facts,
     Intensity,
+    MapFacts,
     Outcome,
     StepKind,
     Summary,
@@ -19,7 +20,6 @@ from napari_deeper.engine.prepare_steps import (
 from napari_deeper.processing import bad_pixels
 from napari_deeper.processing.despike import find_rays, repair_rays
 from napari_deeper.spectra.axis import Axis
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 # The history lists the highest; the others it counts.
@@ -39,7 +39,7 @@ def _despike(block: Intensity, wavenumber: Axis, p: Despike, facts: Facts) -> Tr
     return Treated(mended, events=events, marks=struck)
 
 
-def _rays_told(cube: RamanCube, p: Despike, facts: Facts, outcome: Outcome) -> Told:
+def _rays_told(cube: MapFacts, p: Despike, facts: Facts, outcome: Outcome) -> Told:
     n_rays = len(outcome.events)
     if not n_rays:
         return Told({"n_found": 0, "found": []}, ("No cosmic ray was found.",))
@@ -95,7 +95,7 @@ def _mend(block: Intensity, wavenumber: Axis, p: BadPixels, facts: Facts) -> Tre
     return Treated(filled, events=events)
 
 
-def _bad_told(cube: RamanCube, p: BadPixels, facts: Facts, outcome: Outcome) -> Told:
+def _bad_told(cube: MapFacts, p: BadPixels, facts: Facts, outcome: Outcome) -> Told:
     kind = outcome.events[:, 3].astype(int)
     n_saturated, n_missing, n_filled = (int(((kind & bit) > 0).sum()) for bit in (1, 2, 4))
     lines = [f"{cube.wavenumber[c]:.1f}" for c in facts["channels"]]
@@ -139,7 +139,7 @@ def _crop_map(block: Intensity, wavenumber: Axis, p: CropMap, facts: Facts) -> T
     return Treated(np.ascontiguousarray(block[_window(block.shape, p)]))
 
 
-def _crop_map_fields(cube: RamanCube, p: CropMap, facts: Facts) -> dict[str, Any]:
+def _crop_map_fields(cube: MapFacts, p: CropMap, facts: Facts) -> dict[str, Any]:
     window = _window(cube.shape, p)
     (oy, ox), (dy, dx) = cube.origin, cube.spacing
     return {
@@ -149,7 +149,7 @@ def _crop_map_fields(cube: RamanCube, p: CropMap, facts: Facts) -> dict[str, Any
     }
 
 
-def _crop_map_told(cube: RamanCube, p: CropMap, facts: Facts, outcome: Outcome) -> Told:
+def _crop_map_told(cube: MapFacts, p: CropMap, facts: Facts, outcome: Outcome) -> Told:
     rows, columns = _window(cube.shape, p)
     kept = f"{rows.stop - rows.start} x {columns.stop - columns.start}"
     return Told(notes=(f"Kept {kept} of {cube.shape[0]} x {cube.shape[1]} pixels.",))
@@ -171,7 +171,7 @@ def _bin(block: Intensity, wavenumber: Axis, p: Bin, facts: Facts) -> Treated:
     return Treated(mean.astype(np.float32), {"partly": partly})
 
 
-def _bin_fields(cube: RamanCube, p: Bin, facts: Facts) -> dict[str, Any]:
+def _bin_fields(cube: MapFacts, p: Bin, facts: Facts) -> dict[str, Any]:
     (oy, ox), (dy, dx) = cube.origin, cube.spacing
     if not cube.pixel_size and p.y != p.x:
         raise CubeError(
@@ -185,7 +185,7 @@ def _bin_fields(cube: RamanCube, p: Bin, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _bin_told(cube: RamanCube, p: Bin, facts: Facts, outcome: Outcome) -> Told:
+def _bin_told(cube: MapFacts, p: Bin, facts: Facts, outcome: Outcome) -> Told:
     n_y, n_x, _ = cube.shape
     notes = [f"{n_y // p.y} x {n_x // p.x} pixels, each the mean of {p.y} x {p.x}."]
     if n_y % p.y or n_x % p.x:
@@ -203,7 +203,7 @@ def _flip(block: Intensity, wavenumber: Axis, p: Flip, facts: Facts) -> Treated:
     return Treated(np.ascontiguousarray(np.flip(block, _TURNED[p.axis])))
 
 
-def _flip_fields(cube: RamanCube, p: Flip, facts: Facts) -> dict[str, Any]:
+def _flip_fields(cube: MapFacts, p: Flip, facts: Facts) -> dict[str, Any]:
     turned = _TURNED[p.axis]
     return {
         "uncertainty": None if cube.uncertainty is None else np.flip(cube.uncertainty, turned),
@@ -211,7 +211,7 @@ def _flip_fields(cube: RamanCube, p: Flip, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _flip_told(cube: RamanCube, p: Flip, facts: Facts, outcome: Outcome) -> Told:
+def _flip_told(cube: MapFacts, p: Flip, facts: Facts, outcome: Outcome) -> Told:
     which = "y and x" if p.axis == "both" else p.axis
     return Told(
         notes=(

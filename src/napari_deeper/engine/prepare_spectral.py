@@ -18,6 +18,7 @@ from napari_deeper.engine.prepare_settings import (
 from napari_deeper.engine.prepare_steps import (
     Facts,
     Intensity,
+    MapFacts,
     Mask,
     Outcome,
     StepKind,
@@ -29,7 +30,6 @@ from napari_deeper.processing import normalization, resample, smoothing
 from napari_deeper.processing.baseline import baseline
 from napari_deeper.processing.calibration import band_position
 from napari_deeper.spectra.axis import Axis, describe
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import AxisError, CheckpointError, CubeError, ParameterError
 
 REFERENCE_BANDS = {"silicon": 520.7, "phenylalanine": 1003.5}
@@ -55,13 +55,13 @@ def _crop(block: Intensity, wavenumber: Axis, p: Crop, facts: Facts) -> Treated:
     return Treated(np.ascontiguousarray(block[..., _kept(wavenumber, p)]))
 
 
-def _crop_fields(cube: RamanCube, p: Crop, facts: Facts) -> dict[str, Any]:
+def _crop_fields(cube: MapFacts, p: Crop, facts: Facts) -> dict[str, Any]:
     kept = _kept(cube.wavenumber, p)
     trust = None if cube.uncertainty is None else cube.uncertainty[..., kept]
     return {"wavenumber": cube.wavenumber[kept], "uncertainty": trust, "flagged": cube.flagged}
 
 
-def _crop_told(cube: RamanCube, p: Crop, facts: Facts, outcome: Outcome) -> Told:
+def _crop_told(cube: MapFacts, p: Crop, facts: Facts, outcome: Outcome) -> Told:
     kept = cube.wavenumber[_kept(cube.wavenumber, p)]
     notes = [f"{cube.shape[2] - kept.size} of {cube.shape[2]} channels were cut off."]
     step = float(np.median(np.diff(cube.wavenumber)))
@@ -93,7 +93,7 @@ def _as_it_is(block: Intensity, wavenumber: Axis, p: Any, facts: Facts) -> Treat
     return Treated(block)
 
 
-def _shifted(cube: RamanCube, p: Recalibrate, facts: Facts) -> dict[str, Any]:
+def _shifted(cube: MapFacts, p: Recalibrate, facts: Facts) -> dict[str, Any]:
     return {
         "wavenumber": cube.wavenumber + facts["shift"],
         "uncertainty": cube.uncertainty,
@@ -101,7 +101,7 @@ def _shifted(cube: RamanCube, p: Recalibrate, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _shift_told(cube: RamanCube, p: Recalibrate, facts: Facts, outcome: Outcome) -> Told:
+def _shift_told(cube: MapFacts, p: Recalibrate, facts: Facts, outcome: Outcome) -> Told:
     note = (
         f"The axis was shifted by {facts['shift']:+.2f} cm-1: the band of the mean spectrum at "
         f"{facts['found_at']:.2f} now lies at {_target(p):g} cm-1."
@@ -141,7 +141,7 @@ def fit_baseline(spectra: Intensity, p: Baseline) -> Intensity:
     )
 
 
-def _baseline_told(cube: RamanCube, p: Baseline, facts: Facts, outcome: Outcome) -> Told:
+def _baseline_told(cube: MapFacts, p: Baseline, facts: Facts, outcome: Outcome) -> Told:
     present = outcome.found.get("present", 0.0)
     share = outcome.found.get("taken", 0.0) / present if present else 0.0
     return Told(
@@ -158,13 +158,13 @@ def new_axis(wavenumber: Axis, p: Resample) -> Axis:
     first, last = float(wavenumber[0]), float(wavenumber[-1])
     if p.to == "channels":
         return np.asarray(np.linspace(first, last, p.n_channels), np.float64)
-    if p.to == "step":
-        n = int((last - first) / p.step + 1e-9) + 1
+    if p.to == "spacing":
+        n = int((last - first) / p.spacing + 1e-9) + 1
         if n < 2:
             raise AxisError(
-                f"A step of {p.step:g} cm-1 leaves one channel of {describe(wavenumber)}."
+                f"A spacing of {p.spacing:g} cm-1 leaves one channel of {describe(wavenumber)}."
             )
-        return np.asarray(first + p.step * np.arange(n), np.float64)
+        return np.asarray(first + p.spacing * np.arange(n), np.float64)
     card = read_card("resunet", p.model)
     if card is None:
         raise CheckpointError(
@@ -183,11 +183,11 @@ def _resample(block: Intensity, wavenumber: Axis, p: Resample, facts: Facts) -> 
     return Treated(resample.resample(block, wavenumber, new_axis(wavenumber, p)))
 
 
-def _resampled_fields(cube: RamanCube, p: Resample, facts: Facts) -> dict[str, Any]:
+def _resampled_fields(cube: MapFacts, p: Resample, facts: Facts) -> dict[str, Any]:
     return {"wavenumber": new_axis(cube.wavenumber, p)}
 
 
-def _resample_told(cube: RamanCube, p: Resample, facts: Facts, outcome: Outcome) -> Told:
+def _resample_told(cube: MapFacts, p: Resample, facts: Facts, outcome: Outcome) -> Told:
     axis = new_axis(cube.wavenumber, p)
     return Told(notes=(f"Resampled from {describe(cube.wavenumber)} to {describe(axis)}.",))
 
@@ -201,7 +201,9 @@ def _choose_window(summary: Summary, p: Smooth) -> Facts:
             f"window is {p.window}; it must be odd and larger than polyorder ({p.polyorder}), or 0 to be "
             "chosen."
         )
-    window, order = (p.window, p.polyorder) if p.window else smoothing.best_savgol(summary.sample)
+    window, order = p.window, p.polyorder
+    if not window:
+        window, order = smoothing.best_savgol(summary.sample / _unit(summary.sample))
     return {"window_used": window, "polyorder_used": order}
 
 
@@ -210,11 +212,17 @@ def _smooth(block: Intensity, wavenumber: Axis, p: Smooth, facts: Facts) -> Trea
     # A window of one channel stands for "as it is": no window was expected to help.
     if facts["window_used"] == 1:
         return Treated(block.copy())
-    done = smoothing.savgol(flat, facts["window_used"], facts["polyorder_used"])
-    return Treated(done.reshape(block.shape))
+    unit = _unit(flat)
+    done = smoothing.savgol(flat / unit, facts["window_used"], facts["polyorder_used"])
+    return Treated((done * unit).reshape(block.shape))
 
 
-def _smooth_told(cube: RamanCube, p: Smooth, facts: Facts, outcome: Outcome) -> Told:
+def _unit(spectra: Intensity) -> np.float32:
+    """Return the largest intensity: divided by it, squares cannot leave float32."""
+    return np.float32(np.abs(spectra).max(initial=0)) or np.float32(1)
+
+
+def _smooth_told(cube: MapFacts, p: Smooth, facts: Facts, outcome: Outcome) -> Told:
     window, order = facts["window_used"], facts["polyorder_used"]
     note = f"Savitzky-Golay with a window of {window} channels and order {order}."
     if window == 1:
@@ -251,7 +259,7 @@ def _normalize(block: Intensity, wavenumber: Axis, p: Normalize, facts: Facts) -
     return Treated(done.astype(np.float32).reshape(block.shape), {"without_scale": n_lost})
 
 
-def _normalized_fields(cube: RamanCube, p: Normalize, facts: Facts) -> dict[str, Any]:
+def _normalized_fields(cube: MapFacts, p: Normalize, facts: Facts) -> dict[str, Any]:
     changes: dict[str, Any] = {
         "metadata": {**cube.metadata, "intensity_unit": normalization.UNITS[p.method]}
     }
@@ -262,7 +270,7 @@ def _normalized_fields(cube: RamanCube, p: Normalize, facts: Facts) -> dict[str,
     return changes
 
 
-def _normalize_told(cube: RamanCube, p: Normalize, facts: Facts, outcome: Outcome) -> Told:
+def _normalize_told(cube: MapFacts, p: Normalize, facts: Facts, outcome: Outcome) -> Told:
     notes = [f"The intensities are now in: {normalization.UNITS[p.method]}."]
     n_lost = int(outcome.found.get("without_scale", 0))
     if n_lost:

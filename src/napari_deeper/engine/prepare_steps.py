@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.spectra.axis import Axis
-from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.cube import Pair
 
 Intensity = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -88,13 +88,53 @@ class Outcome:
     events: NDArray[np.float64]
 
 
+class MapFacts(Protocol):
+    """What a step may know of a map beside its intensities: a cube, or one that is too large to be one."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(y, x, channel)."""
+
+    @property
+    def wavenumber(self) -> Axis:
+        """(channel,) in cm-1."""
+
+    @property
+    def pixel_size(self) -> Pair | None:
+        """(dy, dx) in um."""
+
+    @property
+    def origin(self) -> Pair:
+        """Of the first pixel."""
+
+    @property
+    def zoom(self) -> float:
+        """Pixels per measured pixel."""
+
+    @property
+    def spacing(self) -> Pair:
+        """Between pixels."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Of the source."""
+
+    @property
+    def uncertainty(self) -> Intensity | None:
+        """(y, x, channel)."""
+
+    @property
+    def flagged(self) -> Mask | None:
+        """(y, x)."""
+
+
 Run = Callable[[Intensity, Axis, Any, Facts], Treated]
 Survey = Callable[[Summary, Any], Facts]
-Change = Callable[[RamanCube, Any, Facts], dict[str, Any]]
-Tell = Callable[[RamanCube, Any, Facts, Outcome], Told]
+Change = Callable[[MapFacts, Any, Facts], dict[str, Any]]
+Tell = Callable[[MapFacts, Any, Facts, Outcome], Told]
 
 
-def _nothing(cube: RamanCube, settings: Any, facts: Facts) -> dict[str, Any]:
+def _nothing(cube: MapFacts, settings: Any, facts: Facts) -> dict[str, Any]:
     return {}
 
 
@@ -102,7 +142,7 @@ def _no_facts(summary: Summary, settings: Any) -> Facts:
     return {}
 
 
-def _silence(cube: RamanCube, settings: Any, facts: Facts, outcome: Outcome) -> Told:
+def _silence(cube: MapFacts, settings: Any, facts: Facts, outcome: Outcome) -> Told:
     return Told()
 
 

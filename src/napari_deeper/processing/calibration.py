@@ -11,6 +11,7 @@ from napari_deeper.spectra.axis import Axis
 # A band must stand this far out of the noise.
 _LEAST_SIGMA = 8.0
 _LEAST_CHANNELS = 5
+_N_ROUNDS = 3
 
 
 def band_position(
@@ -30,6 +31,18 @@ def band_position(
     low, high
         Where to look, cm-1.
     """
+    found = _top(spectrum, wavenumber, low, high)
+    if found is None:
+        return None
+    for _ in range(_N_ROUNDS):
+        # Around the band itself: what its flanks do to the straight line is then the same at both sides.
+        half = (high - low) / 2
+        again = _top(spectrum, wavenumber, found - half, found + half)
+        found = again if again is not None and low <= again <= high else found
+    return found
+
+
+def _top(spectrum: NDArray[np.floating], wavenumber: Axis, low: float, high: float) -> float | None:
     inside = np.flatnonzero((wavenumber >= low) & (wavenumber <= high))
     if inside.size < _LEAST_CHANNELS or not np.isfinite(spectrum[inside]).all():
         return None

@@ -68,8 +68,7 @@ def find_rays(
     peak &= measured[..., None]
     if compare_neighbors:
         peak &= ~_shared(height, noise, peak)
-    heights[peak] = height[peak]
-    _spread(struck, spectra, peak, height, max_width)
+    _spread(struck, heights, spectra, peak, height, max_width)
     return struck, heights
 
 
@@ -125,19 +124,30 @@ def _shared(height: Intensity, noise: Intensity, peak: Mask) -> Mask:
 
 
 def _spread(
-    struck: Mask, spectra: Intensity, peak: Mask, height: Intensity, max_width: int
+    struck: Mask,
+    heights: Intensity,
+    spectra: Intensity,
+    peak: Mask,
+    height: Intensity,
+    max_width: int,
 ) -> None:
-    """Mark each ray from its peak to where it has come down on either side."""
-    n_channels = spectra.shape[2]
-    for y, x, channel in np.argwhere(peak):
+    """Mark each ray from its peak to where it has come down on either side; two peaks of one ray are one."""
+    at = np.argwhere(peak)
+    for y, x, channel in at[np.argsort(-height[peak], kind="stable")]:
+        if struck[y, x, max(0, channel - 1) : channel + 2].any():
+            struck[y, x, channel] = True
+            continue
         spectrum = spectra[y, x]
         ground = spectrum[channel] - (1 - _FOOT) * height[y, x, channel]
         first = last = channel
         while first > 0 and channel - first < max_width and spectrum[first - 1] > ground:
             first -= 1
-        while last < n_channels - 1 and last - channel < max_width and spectrum[last + 1] > ground:
+        while (
+            last < spectrum.size - 1 and last - channel < max_width and spectrum[last + 1] > ground
+        ):
             last += 1
         struck[y, x, first : last + 1] = True
+        heights[y, x, channel] = height[y, x, channel]
 
 
 def repair_rays(intensity: Intensity, struck: Mask, *, from_neighbors: bool = True) -> Intensity:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from napari_deeper.spectra.axis import Axis, edges
 
 Spectra = NDArray[np.float32]
+Factors = NDArray[np.float64]
 
 # What the intensities are afterwards.
 UNITS = {
@@ -22,7 +23,7 @@ UNITS = {
 
 def offset_and_scale(
     spectra: Spectra, wavenumber: Axis, method: str, band: NDArray[np.bool_] | None = None
-) -> tuple[Spectra, Spectra]:
+) -> tuple[Factors, Factors]:
     """Return what to take off each spectrum (pixel, 1), and what to divide it by then (pixel, 1).
 
     Parameters
@@ -54,4 +55,4 @@ def offset_and_scale(
         scale = values.std(axis=1, ddof=1) if values.shape[1] > 1 else np.zeros(len(values))
     else:
         scale = values[:, band].mean(axis=1)
-    return offset.astype(np.float32), scale[:, None].astype(np.float32)
+    return offset, scale[:, None]

@@ -23,7 +23,7 @@ METHODS = ("arpls", "asls", "airpls")
 _MOST_ROUNDS = 51
 _SETTLED = 1e-3
 _BATCH = 1024
-_TINY = float(np.finfo(float).tiny)
+_TINY = 1e-300  # what is divided by is no smaller
 
 
 def baseline(

@@ -1,0 +1,121 @@
+"""From file to file: large stores stream, tile by tile, to the same result as in one go."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import napari_deeper as nd
+from napari_deeper import RamanCube, Recipe
+from napari_deeper.engine import prepare_files, prepare_run
+from napari_deeper.io import zarr_rows, zarr_store
+from napari_deeper.simulate.cells import cell
+from napari_deeper.simulate.instrument import Instrument, measure
+from napari_deeper.spectra.errors import AxisError, Cancelled, ParameterError
+
+
+@pytest.fixture
+def raw() -> RamanCube:
+    instrument = Instrument(fluorescence=150, cosmic_rays=0.1)
+    cube = measure(cell((22, 25)).cube, 1.0, np.random.default_rng(1), instrument)
+    holed = cube.intensity.copy()
+    holed[8, 9] = np.nan  # beside a border of tiles
+    return dataclasses.replace(cube, intensity=holed)
+
+
+@pytest.fixture(autouse=True)
+def _small_tiles(monkeypatch):
+    """Tiles of 8 x 10 pixels, for cubes of any size."""
+
+    def tiles(shape):
+        return min(8, shape[0]), min(10, shape[1]), shape[2]
+
+    for module in (zarr_rows, zarr_store):
+        monkeypatch.setattr(module, "chunk_shape", tiles)
+    monkeypatch.setattr(prepare_files, "STREAM_FROM_BYTES", 0)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (),
+        (nd.Despike(), nd.Crop(650.0, 1700.0), nd.Baseline(), nd.Normalize("cube-maximum")),
+        (nd.BadPixels(missing="neighbors"), nd.Despike(repair="interpolate"), nd.Bin(2, 5)),
+        (nd.CropMap(3, 5, 17, 0), nd.Flip("both"), nd.Despike(), nd.Flip("x"), nd.Smooth()),
+        (nd.Recalibrate("own", 1660.0, 30.0), nd.Resample("network"), nd.Normalize("area")),
+    ],
+)
+def test_streaming_makes_what_one_go_makes(raw, tmp_path, steps):
+    source = nd.write(raw, tmp_path / "raw.zarr")
+    told = nd.prepare_file(source, tmp_path / "out.zarr", Recipe(steps))
+    streamed = nd.read(tmp_path / "out.zarr")
+    whole = nd.prepare(nd.read(source), Recipe(steps))
+    # the last bits of a baseline depend on which spectra are fitted together
+    np.testing.assert_allclose(streamed.intensity, whole.intensity, rtol=1e-4, atol=1e-4)
+    for name in ("pixel_size", "origin", "zoom", "metadata", "shape"):
+        assert getattr(streamed, name) == getattr(whole, name), name
+    np.testing.assert_allclose(streamed.wavenumber, whole.wavenumber)
+    for ours, theirs in zip(streamed.provenance, whole.provenance, strict=True):
+        assert (ours.verb, ours.notes) == (theirs.verb, theirs.notes)
+    made = whole.provenance[len(nd.read(source).provenance) :]
+    assert told == tuple(note for step in made for note in step.notes)
+
+
+def test_memory_is_bounded_by_tiles(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepare_run, "_SAMPLE", 64)
+    rng = np.random.default_rng(0)
+    cube = RamanCube(rng.normal(100, 1, (80, 80, 250)), np.linspace(600, 1800, 250))
+    source = nd.write(cube, tmp_path / "raw.zarr")
+    recipe = Recipe((nd.Crop(700.0, 1700.0), nd.Normalize("cube-maximum")))
+    nd.prepare_file(source, tmp_path / "warm.zarr", recipe)
+    tracemalloc.start()
+    nd.prepare_file(source, tmp_path / "out.zarr", recipe)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.4 * cube.intensity.nbytes
+
+
+def test_errors_leave_nothing_behind(raw, tmp_path):
+    source = nd.write(raw, tmp_path / "raw.zarr")
+    for step, kind, told in (
+        (nd.Crop(2000.0, 3000.0), AxisError, r"Step 2 \(crop\): No range is left"),
+        (nd.CropMap(99), ParameterError, r"Step 2 \(crop-map\): The crop begins at row 99"),
+        (nd.Bin(99, 99), ParameterError, r"Step 2 \(bin\): A bin of 99 x 99"),
+    ):
+        with pytest.raises(kind, match=told):
+            nd.prepare_file(source, tmp_path / "out.zarr", Recipe((nd.Despike(), step)))
+    assert [p.name for p in tmp_path.iterdir()] == ["raw.zarr"]
+
+
+def test_a_cancel_leaves_nothing_behind(raw, tmp_path):
+    source = nd.write(raw, tmp_path / "raw.zarr")
+    stop = threading.Event()
+
+    def report(fraction: float, text: str) -> None:
+        if fraction > 0.3:
+            stop.set()
+
+    with pytest.raises(Cancelled):
+        nd.prepare_file(
+            source, tmp_path / "out.zarr", "raw-for-enhance", progress=nd.Progress(report, stop)
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["raw.zarr"]
+
+
+def test_uncertainty_is_not_lost_by_streaming(raw, tmp_path):
+    trusted = dataclasses.replace(raw, uncertainty=np.ones(raw.shape))
+    source = nd.write(trusted, tmp_path / "raw.zarr")
+    nd.prepare_file(source, tmp_path / "out.zarr", Recipe((nd.Crop(700.0, 900.0),)))
+    made = nd.read(tmp_path / "out.zarr")
+    assert made.uncertainty is not None and made.uncertainty.shape == made.shape
+
+
+def test_other_formats_go_through_memory(raw, tmp_path):
+    source = nd.write(raw, tmp_path / "raw.npz")
+    nd.prepare_file(source, tmp_path / "out.zarr", "despike")
+    expected = nd.prepare(raw, "despike").intensity
+    np.testing.assert_array_equal(nd.read(tmp_path / "out.zarr").intensity, expected)

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QListWidget
 import napari_deeper as nd
 from napari_deeper.engine.recipe import PRESETS, STEPS
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.ray_finder import points_layer
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.prepare import PrepareWidget
-from napari_deeper.plugin.widgets.prepare_rays import points_layer
 from napari_deeper.plugin.widgets.prepare_steps import Row
 from napari_deeper.plugin.widgets.spectra import SpectraWidget
 
@@ -48,7 +48,7 @@ def window(make_napari_viewer):
 
 def settle(dock, qtbot):
     """Wait until nothing is asked for any more."""
-    jobs = (dock._live, dock._jobs, dock._finding)
+    jobs = (dock._live, dock._jobs, dock.finder)
     qtbot.waitUntil(
         lambda: not (dock._timer.isActive() or jobs[0].busy or jobs[1].running or jobs[2].running),
         timeout=30_000,
@@ -94,8 +94,8 @@ def test_presets_come_and_the_own_steps_come_back(window, raw_cube, qtbot):
     dock.steps.add(nd.Bin())
     own = dock.recipe()
     assert dock.page.recipe.chosen() == ""
-    dock.choose_preset("despike")
-    dock.choose_preset("")
+    dock.recipes.choose_preset("despike")
+    dock.recipes.choose_preset("")
     assert dock.recipe() == own
 
 
@@ -213,6 +213,23 @@ def test_a_click_in_the_spectra_dock_is_followed(window, raw_cube, qtbot):
     qtbot.waitUntil(lambda: "Pixel y 1, x 0." in dock.caption.text())
     qtbot.keyClick(spectra, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: "Strongest" in dock.caption.text())
+
+
+def test_behind_another_tab_nothing_is_looked_at(make_napari_viewer, raw_cube, qtbot):
+    viewer = make_napari_viewer(show=True)
+    other, _ = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")
+    own, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Prepare")
+    add_cube(viewer, raw_cube)
+    qtbot.waitUntil(lambda: own in own.parent().tabifiedDockWidgets(other))
+    qtbot.wait(150)  # the newest tab comes to the front by itself
+    other.raise_()
+    qtbot.waitUntil(lambda: dock._behind)
+    settle(dock, qtbot)
+    dock.show_recipe(nd.Recipe((nd.Flip(),)))
+    dock.refresh()
+    assert not dock._live.busy
+    own.raise_()
+    qtbot.waitUntil(lambda: "changes the map" in dock.caption.text())
 
 
 def test_what_cannot_be_done_is_said_in_words(window, raw_cube, qtbot):
@@ -344,7 +361,7 @@ def test_recipes_are_saved_and_loaded_and_bad_files_told(window, qtbot, tmp_path
     dock.form.form.set_field("low", 660.0)
     dock.page.recipe.save.trigger()
     assert nd.read_recipe(path).steps[1] == nd.Crop(660, 1800)
-    dock.choose_preset("as-deeper")
+    dock.recipes.choose_preset("as-deeper")
     monkeypatch.setattr(
         "napari_deeper.plugin.widgets.prepare_recipe.ask_source", lambda *_: str(path)
     )
@@ -405,6 +422,7 @@ def test_enhance_opens_its_suggestion_in_the_prepare_dock(make_napari_viewer, ra
     add_cube(viewer, raw_cube)
     qtbot.waitUntil(lambda: enhance.suits.recipe is not None, timeout=20_000)
     qtbot.mouseClick(enhance.suits.open_button, LEFT)
+    qtbot.waitUntil(lambda: not enhance.running)
     docks = [d for d in viewer.window.dock_widgets.values() if isinstance(d, PrepareWidget)]
     assert len(docks) == 1
     assert docks[0].recipe() == enhance.suits.recipe

@@ -9,6 +9,8 @@ from typing import Any
 from napari_deeper.engine.prepare import prepare
 from napari_deeper.engine.prepare_run import in_use
 from napari_deeper.engine.recipe import Recipe, kind_of
+from napari_deeper.plugin.canvas import show_wavenumber
+from napari_deeper.plugin.layers import add_cube, channel_at_slider, wavenumbers
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -54,6 +56,18 @@ def prepare_each(
         done.append((layer, ready))
         notes += [about + note for note in what_was_done(ready, recipe)]
     return done, notes
+
+
+def add_prepared(viewer: Any, source: Any, cube: RamanCube) -> Any:
+    """Add a result on top, in the colors of its source and at the wavenumber that was shown; return its layer."""
+    if source not in viewer.layers:
+        return add_cube(viewer, cube)
+    shown = float(wavenumbers(source)[channel_at_slider(source, viewer)])
+    layer = add_cube(viewer, cube)
+    layer.colormap = source.colormap
+    viewer.layers.selection.active = layer
+    show_wavenumber(viewer, shown)
+    return layer
 
 
 def is_prepared(cube: RamanCube, recipe: Recipe) -> bool:

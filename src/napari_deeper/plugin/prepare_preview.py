@@ -16,7 +16,6 @@ from napari_deeper.spectra.cube import RamanCube
 
 AFTER_MS = 50
 Pixels = tuple[tuple[int, int], ...]
-_MOST_PREVIEWS = 40  # then what a preparation remembers of recipes is let go
 
 
 @dataclass(frozen=True)
@@ -47,14 +46,10 @@ class PreviewSource:
     def __init__(self, cube: RamanCube) -> None:
         self.cube = cube
         self._preparation = Preparation(cube)
-        self._n_previews = 0
         self._strongest: tuple[int, int] | None = None
 
     def look(self, recipe: Recipe, pixels: Pixels, about: Any = None) -> Look:
         """Return what a recipe does to these pixels; with none, to that of the strongest signal."""
-        self._n_previews += 1
-        if self._n_previews % _MOST_PREVIEWS == 0:
-            self._preparation = Preparation(self.cube)
         pixels = pixels or (self.strongest(),)
         return Look(recipe, pixels, self._preparation.preview(recipe, pixels), about)
 

@@ -21,7 +21,7 @@ from napari_deeper.engine.recipe import Recipe
 from napari_deeper.plugin.fit_watch import FitWatch
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
-from napari_deeper.plugin.prepare_job import prepare_one, what_was_done
+from napari_deeper.plugin.prepare_job import add_prepared, prepare_one, what_was_done
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
@@ -192,8 +192,7 @@ class EnhanceWidget(DockPage):
         self._source = source
 
         def show(ready: RamanCube) -> str:
-            layer = add_cube(self._viewer, ready)
-            self._viewer.layers.selection.active = layer
+            layer = add_prepared(self._viewer, source, ready)
             self.cube.follow_active()
             told = f"Added '{layer.name}' and chose it: Run works on it now. '{cube.name}' stays as it is."
             return "\n".join([told, *what_was_done(ready, recipe)])

@@ -1,4 +1,4 @@
-"""The cosmic rays that a recipe would remove: a list to go through, and their places on the canvas."""
+"""The cosmic rays that a recipe would remove, as a list to go through."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_deeper.engine.rays import RayTable
-from napari_deeper.plugin.layers import put_below_markers
-from napari_deeper.spectra.cube import RamanCube
 
-KEY = "napari_deeper_rays"
+KEY = "napari_deeper_rays"  # in the metadata of the points of them: the layer that was searched
 COLUMNS = ("y", "x", "cm-1", "height")
 MOST_LISTED = 500
 _TABLE_HEIGHT = 112
@@ -116,41 +114,6 @@ class RayBox(QWidget):
 def highest(rays: RayTable) -> np.ndarray:
     """Return the numbers of the highest rays, in the order of the map."""
     return np.sort(np.argsort(-rays.height, kind="stable")[:MOST_LISTED])
-
-
-def show_points(viewer: Any, rays: RayTable, cube: RamanCube, source: Any) -> None:
-    """Show the struck pixels as points over the cube; `remove_points` takes them away."""
-    remove_points(viewer)
-    if not len(rays):
-        return
-    places = np.asarray(cube.origin) + np.unique(rays.pixels, axis=0) * np.asarray(cube.spacing)
-    active = viewer.layers.selection.active
-    viewer.add_points(
-        places,
-        name=f"Cosmic rays, {source.name}",
-        size=1.2 * float(max(cube.spacing)),
-        units=source.units[-2:],
-        axis_labels=("y", "x"),
-        symbol="square",
-        face_color="transparent",
-        border_color="#D55E00",
-        border_width=0.12,
-        metadata={KEY: source},
-    )
-    put_below_markers(viewer.layers)
-    viewer.layers.selection.active = active
-
-
-def points_layer(viewer: Any) -> Any:
-    """Return the layer of points, or None."""
-    return next((layer for layer in viewer.layers if KEY in layer.metadata), None)
-
-
-def remove_points(viewer: Any) -> None:
-    """Take the points away, if they are there."""
-    layer = points_layer(viewer)
-    if layer is not None:
-        viewer.layers.remove(layer)
 
 
 def _item(value: float) -> QTableWidgetItem:

@@ -215,6 +215,28 @@ def test_a_click_in_the_spectra_dock_is_followed(window, raw_cube, qtbot):
     qtbot.waitUntil(lambda: "Strongest" in dock.caption.text())
 
 
+def test_a_click_on_the_canvas_pins_a_pixel_without_the_spectra_dock(
+    make_napari_viewer, raw_cube, qtbot
+):
+    viewer = make_napari_viewer(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Prepare")
+    add_cube(viewer, raw_cube)
+    viewer.reset_view()
+    qtbot.wait(50)
+    native = viewer.window._qt_window._qt_viewer.canvas.native
+    camera = viewer.scene.camera
+    for place, control in (((3.0 + 0.5 * 2, -2.0 + 0.5 * 7), False), ((3.0 + 0.5 * 9, -2.0), True)):
+        dy, dx = (np.asarray(place) - np.asarray(camera.center[-2:])) * camera.zoom
+        point = QPoint(round(native.width() / 2 + dx), round(native.height() / 2 + dy))
+        modifiers = Qt.KeyboardModifier
+        held = modifiers.ControlModifier if control else modifiers.NoModifier
+        qtbot.mouseMove(native, point)
+        qtbot.mouseClick(native, LEFT, held, point)
+    qtbot.waitUntil(lambda: "Pixels y 2, x 7; y 9, x 0." in dock.caption.text())
+    assert dock.plot.legend_names()[0] == "1: before"
+    assert any(type(layer).__name__ == "Points" for layer in viewer.layers)
+
+
 def test_behind_another_tab_nothing_is_looked_at(make_napari_viewer, raw_cube, qtbot):
     viewer = make_napari_viewer(show=True)
     other, _ = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")

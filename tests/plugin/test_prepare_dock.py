@@ -219,20 +219,25 @@ def test_a_click_on_the_canvas_pins_a_pixel_without_the_spectra_dock(
     make_napari_viewer, raw_cube, qtbot
 ):
     viewer = make_napari_viewer(show=True)
+    viewer.window._qt_window.resize(1280, 720)
     _, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Prepare")
     add_cube(viewer, raw_cube)
+    qtbot.wait(200)  # until the docks have their place
     viewer.reset_view()
     qtbot.wait(50)
     native = viewer.window._qt_window._qt_viewer.canvas.native
     camera = viewer.scene.camera
-    for place, control in (((3.0 + 0.5 * 2, -2.0 + 0.5 * 7), False), ((3.0 + 0.5 * 9, -2.0), True)):
+    for place, control in (
+        ((3.0 + 0.5 * 2, -2.0 + 0.5 * 7), False),
+        ((3.0 + 0.5 * 8, -2.0 + 0.5 * 2), True),
+    ):
         dy, dx = (np.asarray(place) - np.asarray(camera.center[-2:])) * camera.zoom
         point = QPoint(round(native.width() / 2 + dx), round(native.height() / 2 + dy))
         modifiers = Qt.KeyboardModifier
         held = modifiers.ControlModifier if control else modifiers.NoModifier
         qtbot.mouseMove(native, point)
         qtbot.mouseClick(native, LEFT, held, point)
-    qtbot.waitUntil(lambda: "Pixels y 2, x 7; y 9, x 0." in dock.caption.text())
+    qtbot.waitUntil(lambda: "Pixels y 2, x 7; y 8, x 2." in dock.caption.text())
     assert dock.plot.legend_names()[0] == "1: before"
     assert any(type(layer).__name__ == "Points" for layer in viewer.layers)
 
@@ -252,6 +257,22 @@ def test_behind_another_tab_nothing_is_looked_at(make_napari_viewer, raw_cube, q
     assert not dock._live.busy
     own.raise_()
     qtbot.waitUntil(lambda: "changes the map" in dock.caption.text())
+
+
+def test_unmeasured_pixels_are_shown_as_such(window, raw_cube, qtbot):
+    viewer, dock = window
+    intensity = raw_cube.intensity.copy()
+    intensity[0] = np.nan
+    intensity[1, 0, 5], intensity[1, 0, 6] = np.inf, -np.inf
+    add_cube(viewer, dataclasses.replace(raw_cube, intensity=intensity))
+    dock.recipes.choose_preset("as-deeper")
+    dock.steps.setCurrentRow(2)
+    settle(dock, qtbot)
+    assert dock.plot.legend_names() == ["before, scaled", "after"]
+    dock.pinned.pin((3.0, -2.0))
+    settle(dock, qtbot)
+    assert "Pixel y 0, x 0." in dock.caption.text()
+    assert np.isnan(dock.plot.curve_data(1)[1]).all()
 
 
 def test_what_cannot_be_done_is_said_in_words(window, raw_cube, qtbot):

@@ -56,7 +56,8 @@ class PreviewSource:
     def strongest(self) -> tuple[int, int]:
         """Return the pixel (y, x) whose intensities sum up to most; one that was not measured never is."""
         if self._strongest is None:
-            total = self.cube.intensity.sum(axis=2)
+            with np.errstate(all="ignore"):  # what is not finite is passed over
+                total = self.cube.intensity.sum(axis=2)
             total[~np.isfinite(total)] = -np.inf
             y, x = np.unravel_index(int(total.argmax()), total.shape)
             self._strongest = (int(y), int(x))

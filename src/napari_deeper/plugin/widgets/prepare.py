@@ -151,18 +151,21 @@ class PrepareWidget(DockPage):
         """Find the cube; return why nothing can be run, or nothing."""
         layer = self.cube.layer()
         try:
-            cube = cube_from_layer(layer)
+            if not self._is_source(layer):
+                self._source = None
+                cube = cube_from_layer(layer)
+                self._source = (layer, layer.data, PreviewSource(cube))
             recipe = self.recipe()
         except DeeperError as error:
-            self._source = None
             return str(error)
-        if (
-            self._source is None
-            or self._source[0] is not layer
-            or self._source[1] is not layer.data
-        ):
-            self._source = (layer, layer.data, PreviewSource(cube))
         return "" if recipe.steps else NO_STEPS
+
+    def _is_source(self, layer: Any) -> bool:
+        """Tell whether this layer is looked at already, unchanged."""
+        if self._source is None:
+            return False
+        known, data, _ = self._source
+        return known is layer and data is layer.data
 
     def _on_visible(self, visible: bool) -> None:
         """Look at nothing while the dock lies behind another tab, and again when it comes to the front."""

@@ -120,10 +120,10 @@ def _curves(change: Change) -> list[Curve]:
 
 def _to_scale_of(spectrum: Spectrum, other: Spectrum) -> Spectrum:
     """Return a spectrum stretched to the lowest and highest intensity of another one."""
-    ends = [np.nanmin(spectrum), np.nanmax(spectrum), np.nanmin(other), np.nanmax(other)]
-    if not np.isfinite(ends).all() or ends[1] <= ends[0]:
+    kept, wanted = spectrum[np.isfinite(spectrum)], other[np.isfinite(other)]
+    if not kept.size or not wanted.size or kept.max() <= kept.min():
         return spectrum
-    low, high, to_low, to_high = ends
+    low, high, to_low, to_high = kept.min(), kept.max(), wanted.min(), wanted.max()
     return np.asarray((spectrum - low) / (high - low) * (to_high - to_low) + to_low)
 
 

@@ -19,6 +19,7 @@ from napari_deeper.plugin.widgets.enhance import EnhanceWidget
 from napari_deeper.plugin.widgets.prepare import PrepareWidget
 from napari_deeper.plugin.widgets.prepare_steps import Row
 from napari_deeper.plugin.widgets.spectra import SpectraWidget
+from napari_deeper.plugin.widgets.workspace import dock_of, open_docks
 
 LEFT = Qt.MouseButton.LeftButton
 RAY = (4, 3, 60)  # row, column, channel
@@ -242,13 +243,20 @@ def test_a_click_on_the_canvas_pins_a_pixel_without_the_spectra_dock(
     assert any(type(layer).__name__ == "Points" for layer in viewer.layers)
 
 
-def test_behind_another_tab_nothing_is_looked_at(make_napari_viewer, raw_cube, qtbot):
+def test_the_dock_goes_on_a_tab_and_behind_another_one_looks_at_nothing(
+    make_napari_viewer, raw_cube, qtbot
+):
     viewer = make_napari_viewer(show=True)
-    other, _ = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")
+    window = viewer.window._qt_window
+    window.resize(1280, 720)
+    other = dock_of(open_docks(viewer)[0])
+    qtbot.wait(300)
+    height = window.height()
     own, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Prepare")
     add_cube(viewer, raw_cube)
     qtbot.waitUntil(lambda: own in own.parent().tabifiedDockWidgets(other))
     qtbot.wait(150)  # the newest tab comes to the front by itself
+    assert window.height() == height
     other.raise_()
     qtbot.waitUntil(lambda: dock._behind)
     settle(dock, qtbot)

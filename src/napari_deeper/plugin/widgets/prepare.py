@@ -56,6 +56,7 @@ class PrepareWidget(DockPage):
         self.cube.follow_active()
         self._set_theme()
         self.refresh()
+        self.setMinimumHeight(1)  # on its way to a tab it must not push the window off the screen
         QTimer.singleShot(0, self._settle)
 
     def _connect(self) -> None:
@@ -75,6 +76,7 @@ class PrepareWidget(DockPage):
 
     def _settle(self) -> None:
         tabify_beside(self, "Enhance")
+        self.setMinimumHeight(0)
         dock = dock_of(self)
         if dock is not None:
             dock.visibilityChanged.connect(self._on_visible)

@@ -16,7 +16,7 @@ from napari_deeper.engine.recipe import PRESETS, STEPS
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
 from napari_deeper.plugin.ray_finder import points_layer
 from napari_deeper.plugin.widgets.enhance import EnhanceWidget
-from napari_deeper.plugin.widgets.prepare import PrepareWidget
+from napari_deeper.plugin.widgets.prepare import PrepareWidget, open_prepare
 from napari_deeper.plugin.widgets.prepare_steps import Row
 from napari_deeper.plugin.widgets.spectra import SpectraWidget
 from napari_deeper.plugin.widgets.workspace import dock_of, open_docks
@@ -250,10 +250,11 @@ def test_the_dock_goes_on_a_tab_and_behind_another_one_looks_at_nothing(
     window = viewer.window._qt_window
     window.resize(1280, 720)
     other = dock_of(open_docks(viewer)[0])
+    add_cube(viewer, raw_cube)
     qtbot.wait(300)
     height = window.height()
-    own, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Prepare")
-    add_cube(viewer, raw_cube)
+    dock = open_prepare(viewer, PRESETS["despike"])
+    own = dock_of(dock)
     qtbot.waitUntil(lambda: own in own.parent().tabifiedDockWidgets(other))
     qtbot.wait(150)  # the newest tab comes to the front by itself
     assert window.height() == height

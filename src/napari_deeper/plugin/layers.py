@@ -226,6 +226,12 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
     )
 
 
+def pixel_at(layer: Layer, position: tuple[float, float]) -> tuple[int, int] | None:
+    """Return the pixel (row, column) of a cube layer at a place (y, x) in world units, or None outside it."""
+    pixels = _pixels_at(layer, position, 0.0)
+    return None if pixels is None else (int(pixels[0][0]), int(pixels[1][0]))
+
+
 def spectrum_at(
     layer: Layer, position: tuple[float, float], radius: float
 ) -> NDArray[np.float32] | None:

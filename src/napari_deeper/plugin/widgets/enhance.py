@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -13,13 +14,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.estimate import plan
+from napari_deeper.engine.recipe import Recipe
+from napari_deeper.plugin.fit_watch import FitWatch
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.prepare_job import add_prepared, prepare_one, what_was_done
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
+from napari_deeper.plugin.widgets.fit_box import FitBox
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
@@ -32,6 +38,8 @@ from napari_deeper.spectra.trust import trust_sentences
 if TYPE_CHECKING:
     import napari
 
+NETWORKS = ("auto", "resunet")  # methods of denoising that a cube must suit
+
 
 class EnhanceWidget(DockPage):
     """Choose a cube, choose what to do, run it off the GUI thread, get new layers."""
@@ -42,7 +50,9 @@ class EnhanceWidget(DockPage):
         self._source: Any = None
         self._flagged: list[Any] = []  # results of the last run that have flagged pixels
         self._request: Request | None = None
+        self._show: Callable[[Any], str] = self._show_enhanced  # what is done with the results
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._fit_watch = FitWatch(self, self._changed)
         self._remembered = Remembered("enhance")
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -52,6 +62,7 @@ class EnhanceWidget(DockPage):
         self.cube.setToolTip("The image layer to work on; it is never changed")
         self.fit = QLabel()
         self.fit.setWordWrap(True)
+        self.suits = FitBox()
         self.form = EnhanceForm()
         self.form.restore(self._remembered.load())
         self.foot = RunBar(
@@ -79,6 +90,7 @@ class EnhanceWidget(DockPage):
         row.addWidget(self.cube, stretch=1)
         column.addLayout(row)
         column.addWidget(self.fit)
+        column.addWidget(self.suits)
         column.addWidget(self.form)
         column.addStretch()
         scroll = scrolled(inner)
@@ -98,12 +110,15 @@ class EnhanceWidget(DockPage):
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
         self.flags_button.clicked.connect(self.show_flagged)
+        self.suits.prepare.connect(self.prepare)
+        self.suits.open_recipe.connect(self._open_recipe)
         self.listen_to_layers(self._changed, removed=self._on_removed, active=self._on_active)
 
     def release(self) -> None:
         """Stop the run and let go of the viewer's events."""
         super().release()
         self._jobs.stop()
+        self._fit_watch.stop()
         self._refresh_timer.stop()
 
     @property
@@ -118,6 +133,7 @@ class EnhanceWidget(DockPage):
         running = self._jobs.running
         self.foot.run_button.setEnabled(possible and not running)
         self.foot.cancel_button.setEnabled(running)
+        self.suits.set_running(running)
 
     def _changed(self, *_: object) -> None:
         # once for many events: a run adds several layers at a time
@@ -138,16 +154,59 @@ class EnhanceWidget(DockPage):
         """Show what fits or does not; return whether the run is possible."""
         try:
             cube = cube_from_layer(self.cube.layer())
-            steps = self.form.value().steps
+            request = self.form.value()
+            steps = request.steps
             if not steps:
                 raise DeeperError("Tick Denoise, Super-resolve, or both.")
             lines = [describe_cube(cube), *repeated(cube, steps)]
             lines += dict.fromkeys(line for params in steps for line in plan(cube, params))
         except DeeperError as error:
             self.fit.setText(str(error))
+            self._describe_suits(None, None)
             return False
         self.fit.setText("\n".join(lines))
+        self._describe_suits(cube, request.denoise)
         return True
+
+    def _describe_suits(self, cube: RamanCube | None, params: DenoiseParams | None) -> None:
+        """Show what about the cube does not suit the network, once that is known."""
+        if cube is None or params is None or params.method not in NETWORKS:
+            self._fit_watch.forget()
+            self.suits.show_findings(None)
+            return
+        layer = self.cube.layer()
+        self.suits.show_findings(self._fit_watch.findings(layer, cube, params.model))
+
+    def prepare(self, recipe: Recipe) -> None:
+        """Run the suggested steps, and choose the result."""
+        source = self.cube.layer()
+        try:
+            cube = cube_from_layer(source)
+        except DeeperError as error:
+            self.failure = str(error)
+            self.foot.show_end(self.failure, done=False)
+            return
+        if self._jobs.running:
+            return
+        self.failure = ""
+        self._source = source
+
+        def show(ready: RamanCube) -> str:
+            layer = add_prepared(self._viewer, source, ready)
+            self.cube.follow_active()
+            told = f"Added '{layer.name}' and chose it: Run works on it now. '{cube.name}' stays as it is."
+            return "\n".join([told, *what_was_done(ready, recipe)])
+
+        self._show = show
+        self._jobs.start(lambda progress: prepare_one(cube, recipe, progress))
+        self._on_progress(0.0, "Starting", None)
+        self.refresh()
+
+    def _open_recipe(self, recipe: Recipe) -> None:
+        # the dock of Prepare is made only where it is wanted
+        from napari_deeper.plugin.widgets.prepare import open_prepare
+
+        open_prepare(self._viewer, recipe)
 
     def run(self) -> None:
         """Start the run with what the dock shows."""
@@ -170,6 +229,7 @@ class EnhanceWidget(DockPage):
                 cube, request.denoise, request.super_resolve, request.comparators, progress
             )
 
+        self._show = self._show_enhanced
         self._jobs.start(work)
         self._on_progress(0.0, "Starting", None)
         self.refresh()
@@ -177,16 +237,17 @@ class EnhanceWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, results: list[RamanCube] | None, error: Exception | None) -> None:
+    def _on_end(self, results: Any, error: Exception | None) -> None:
         if error is None:
-            self.foot.show_end(self._show(results or []), done=True)
+            self.foot.show_end(self._show(results), done=True)
         else:
             self.failure = in_words(error, "Cancelled. Nothing was added.")
             self.foot.show_end(self.failure, done=False)
         self._source = None
+        self._show = self._show_enhanced  # what was shown must not be kept in memory
         self.refresh()
 
-    def _show(self, results: list[RamanCube]) -> str:
+    def _show_enhanced(self, results: list[RamanCube]) -> str:
         """Add the results as layers; return what to tell of them."""
         n_results = len(self._request.steps) if self._request else 0
         # the last one added lies on top: comparators first, then the results in the order they were made

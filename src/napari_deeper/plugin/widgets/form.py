@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from typing import Any, Generic, get_type_hints
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import QSettings
-from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QWidget
 
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.params import P, make, options
 
 _KNOWN_OPTIONS = ("choices", "min", "max", "step", "tooltip")
+FIELD_WIDTH = 96  # pixels, at least
+LARGE = 1e6  # where values become so large, nobody wants decimals
 
 
 class ParamsForm(QWidget, Generic[P]):
@@ -31,7 +34,8 @@ class ParamsForm(QWidget, Generic[P]):
     on_change
         Called without arguments whenever the user changes a field.
 
-    Fields in neither list keep what `set_value` gave them, or their default.
+    Fields in neither list keep what `set_value` gave them, or their default. A field that another one decides
+    about (``applies`` in its metadata) is switched off while it is not used.
     """
 
     def __init__(
@@ -46,10 +50,13 @@ class ParamsForm(QWidget, Generic[P]):
         self.advanced = QWidget()
         self._hidden: dict[str, Any] = {}
         self._fields: dict[str, Any] = {}
+        self._labels: dict[str, QLabel] = {}
         self._add_rows(self, names)
         self._add_rows(self.advanced, advanced)
         for field in self._fields.values():
+            field.changed.connect(self._suit)
             field.changed.connect(lambda *_: on_change())
+        self._suit()
 
     def _add_rows(self, widget: QWidget, names: list[str]) -> None:
         hints = get_type_hints(self.params_type)
@@ -59,7 +66,8 @@ class ParamsForm(QWidget, Generic[P]):
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name in names:
             rule = options(self.params_type, name)
-            label = QLabel(str(rule.get("label", name)))
+            unit = f" ({rule['unit']})" if "unit" in rule else ""
+            label = QLabel(f"{rule.get('label', name)}{unit}")
             label.setToolTip(str(rule.get("tooltip", "")))
             shown = {k: rule[k] for k in _KNOWN_OPTIONS if k in rule}
             # the value is given here too: magicgui would show `min` instead of the default
@@ -67,7 +75,18 @@ class ParamsForm(QWidget, Generic[P]):
                 value=defaults[name], annotation=hints[name], name=name, options=shown
             )
             self._fields[name] = field
+            self._labels[name] = label
+            _fit(field.native, rule)
             layout.addRow(label, field.native)
+
+    def _suit(self, *_: object) -> None:
+        """Switch off, not hide, what is not used with the values shown: nothing jumps."""
+        for name, field in self._fields.items():
+            decides, values = options(self.params_type, name).get("applies", (None, ()))
+            if decides in self._fields:
+                used = self._fields[decides].value in values
+                field.native.setEnabled(used)
+                self._labels[name].setEnabled(used)
 
     def value(self) -> P:
         """Return the params that the form shows.
@@ -87,6 +106,7 @@ class ParamsForm(QWidget, Generic[P]):
             with field.changed.blocked():
                 field.value = record.pop(name)
         self._hidden = record
+        self._suit()
 
     def set_field(self, name: str, value: Any) -> None:
         """Change one shown field, as the user would."""
@@ -96,6 +116,19 @@ class ParamsForm(QWidget, Generic[P]):
         """Return the Qt widget of one shown field."""
         native: QWidget = self._fields[name].native
         return native
+
+
+def _fit(native: QWidget, rule: dict[str, Any]) -> None:
+    """Let a field be narrower than its longest value, and a spin box show its smallest one."""
+    if isinstance(native, QComboBox):
+        native.setMinimumWidth(FIELD_WIDTH)
+    if "min" not in rule or not isinstance(native, QAbstractSpinBox):
+        return
+    native.setMinimumWidth(FIELD_WIDTH)
+    if isinstance(native, QDoubleSpinBox) and rule["min"] >= 1 and rule["max"] >= LARGE:
+        native.setDecimals(0)
+    elif isinstance(native, QDoubleSpinBox) and 0 < rule["min"] < 0.1 ** native.decimals():
+        native.setDecimals(-math.floor(math.log10(rule["min"])))
 
 
 class Remembered:

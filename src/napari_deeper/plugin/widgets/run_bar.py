@@ -54,12 +54,12 @@ class RunBar(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(True)
         self.message = Message(placeholder, height)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, stretch=2)
-        buttons.addWidget(self.cancel_button, stretch=1)
+        self.buttons = QHBoxLayout()  # a dock may put one of its own beside them
+        self.buttons.addWidget(self.run_button, stretch=2)
+        self.buttons.addWidget(self.cancel_button, stretch=1)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 6, 4)
-        column.addLayout(buttons)
+        column.addLayout(self.buttons)
         column.addWidget(self.bar)
         column.addWidget(self.message)
 

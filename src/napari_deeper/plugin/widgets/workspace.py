@@ -50,7 +50,7 @@ def tabify_beside_ours(widget: QWidget) -> None:
 
     Two tall docks one above the other would leave each too little, and push the window off a small screen.
     """
-    own = _dock_of(widget)
+    own = dock_of(widget)
     main = own.parent() if own is not None else None
     if own is None or not isinstance(main, QMainWindow) or main.tabifiedDockWidgets(own):
         return  # whoever put it on a tab decides what is in front
@@ -64,13 +64,14 @@ def tabify_beside_ours(widget: QWidget) -> None:
 
 def bring_forward(widget: QWidget) -> None:
     """Show the dock of a widget, in front of those on tabs with it."""
-    dock = _dock_of(widget)
+    dock = dock_of(widget)
     if dock is not None:
         dock.show()
         dock.raise_()
 
 
-def _dock_of(widget: QWidget) -> QDockWidget | None:
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """Return the dock that a widget is in."""
     dock = widget.parent()
     while dock is not None and not isinstance(dock, QDockWidget):
         dock = dock.parent()
@@ -89,6 +90,6 @@ class Workspace(QWidget):
 
     def _arrange(self) -> None:
         open_docks(self._viewer)
-        dock = _dock_of(self)
+        dock = dock_of(self)
         if dock is not None:
             self._viewer.window.remove_dock_widget(dock)

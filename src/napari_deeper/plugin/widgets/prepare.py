@@ -21,7 +21,12 @@ from napari_deeper.plugin.widgets.prepare_plot import MOST_PIXELS, Change
 from napari_deeper.plugin.widgets.prepare_recipe import RecipeKeeper
 from napari_deeper.plugin.widgets.prepare_steps import Row
 from napari_deeper.plugin.widgets.wording import in_words
-from napari_deeper.plugin.widgets.workspace import PLUGIN, bring_forward, dock_of, tabify_beside
+from napari_deeper.plugin.widgets.workspace import (
+    PLUGIN,
+    bring_forward,
+    dock_of,
+    tabify_beside_ours,
+)
 from napari_deeper.processing.normalization import UNITS
 from napari_deeper.spectra.errors import DeeperError
 
@@ -75,7 +80,7 @@ class PrepareWidget(DockPage):
         self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle(self) -> None:
-        tabify_beside(self, "Enhance")
+        tabify_beside_ours(self)
         self.setMinimumHeight(0)
         dock = dock_of(self)
         if dock is not None:

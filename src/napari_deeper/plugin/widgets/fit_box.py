@@ -41,7 +41,10 @@ class FitBox(QWidget):
     def show_findings(self, findings: Findings | None) -> None:
         """Show what was found; nothing with None."""
         self.recipe = suggested_recipe(findings) if findings else None
-        self.told.setText("\n".join(finding.text for finding in findings or ()))
+        # What the network does not cover, Enhance tells of the run that it plans.
+        told = [finding.text for finding in findings or () if finding.name != "range"]
+        self.told.setText("\n".join(told))
+        self.told.setVisible(bool(told))
         self.setVisible(bool(findings))
         for button in (self.prepare_button, self.open_button):
             button.setVisible(self.recipe is not None)

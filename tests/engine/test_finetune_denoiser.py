@@ -9,7 +9,7 @@ import torch
 import napari_deeper as nd
 from napari_deeper.engine import finetune_judge
 from napari_deeper.engine.auto import without_spikes
-from napari_deeper.engine.finetune_denoiser import (
+from napari_deeper.engine.finetune_alone import (
     SURE,
     NoisyImages,
     SelfCheck,

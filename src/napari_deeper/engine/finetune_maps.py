@@ -8,13 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.finetune_denoiser import (
-    NoisyImages,
-    PairedImages,
-    PairedSubject,
-    SelfSubject,
-    checkered,
-)
+from napari_deeper.engine.finetune_alone import NoisyImages, SelfSubject, checkered
+from napari_deeper.engine.finetune_denoiser import PairedImages, PairedSubject
 from napari_deeper.engine.finetune_images import MapImages
 from napari_deeper.engine.finetune_material import Material, TestItem
 from napari_deeper.engine.finetune_pairs import Pair, check_pair, windows

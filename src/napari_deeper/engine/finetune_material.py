@@ -13,7 +13,7 @@ from torch import nn
 from napari_deeper.engine.coverage import cover
 from napari_deeper.engine.device import DeviceChoice
 from napari_deeper.engine.fine_images import MIN_SIDE
-from napari_deeper.engine.finetune_denoiser import SelfCheck
+from napari_deeper.engine.finetune_alone import SelfCheck
 from napari_deeper.engine.finetune_eigen import EigenSubject, images_of
 from napari_deeper.engine.network import Network
 from napari_deeper.models.checkpoint import Checkpoint

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from napari_deeper.engine.finetune_denoiser import SelfCheck
+from napari_deeper.engine.finetune_alone import SelfCheck
 from napari_deeper.engine.finetune_job import FinetuneJob
 from napari_deeper.engine.finetune_judge import MEASURES, PRETRAINED, TUNED, Verdict
 from napari_deeper.engine.finetune_material import Material

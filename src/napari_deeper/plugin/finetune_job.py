@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -276,8 +277,8 @@ class Watcher:
         try:
             with np.load(path, allow_pickle=False) as stored:
                 images = {name: stored[name] for name in stored.files}
-        except (OSError, ValueError, EOFError, KeyError):
-            return
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return  # not there yet, or not whole
         self._images_of = (step, self.view.preview or path)
         with self.lock:
             self.images = images

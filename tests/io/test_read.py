@@ -410,3 +410,19 @@ class TestZarr:
         description.write_text(text)
         with pytest.raises(FileError, match="GiB"):
             read(store)
+
+
+def test_a_narrow_axis_is_taken_for_what_the_file_says_it_is(tmp_path):
+    # silicon under a fine grating: the numbers alone look like nm
+    axis = np.arange(450, 600, 0.3)
+    rows = "\n".join(f"{w:.1f}\t{i}" for i, w in enumerate(axis))
+    (tmp_path / "stated.txt").write_text(f"Raman shift (cm-1)\tintensity\n{rows}\n")
+    (tmp_path / "unstated.txt").write_text(rows + "\n")
+    cube = nd.read(tmp_path / "stated.txt")
+    np.testing.assert_allclose(cube.wavenumber, axis)
+    again = nd.read(nd.write(cube, tmp_path / "again.npz"))
+    np.testing.assert_array_equal(again.wavenumber, cube.wavenumber)
+    part = nd.prepare(cube, nd.Recipe((nd.Crop(500.0, 540.0),)))
+    assert part.wavenumber[0] >= 500 and part.wavenumber[-1] <= 540
+    with pytest.raises(nd.DeeperError, match="nm"):
+        nd.read(tmp_path / "unstated.txt")

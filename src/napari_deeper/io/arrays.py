@@ -38,7 +38,7 @@ class _Axis:
     """The axis found for an array: the array that holds it, its unit, or why there is none."""
 
     name: str | None = None
-    unit: str = "cm-1"
+    unit: str = ""
     remark: str = ""
     notes: tuple[str, ...] = field(default=())
 
@@ -131,7 +131,8 @@ def _named_axes(
     shapes: Mapping[str, Shape], cube: str, *, is_weak: bool
 ) -> Iterator[tuple[str, str]]:
     """Yield the vectors that have the name of an axis, the plainest first, each with its unit."""
-    known = (("cm-1", _WEAK_NAMES),) if is_weak else (("cm-1", _CM_NAMES), ("nm", _NM_NAMES))
+    # a name like "wavenumber" is no statement of the unit: wavelengths are stored under it too
+    known = (("", _WEAK_NAMES),) if is_weak else (("", _CM_NAMES), ("nm", _NM_NAMES))
     for unit, names in known:
         for wanted in names:
             for name, shape in shapes.items():

@@ -36,7 +36,8 @@ class Contents:
     header
         Those keys of `RamanCube.header` that the file states.
     axis_unit
-        Unit of ``header["wavenumber"]``: ``"cm-1"`` or ``"nm"``.
+        Unit of ``header["wavenumber"]`` where the file states it: ``"cm-1"`` or ``"nm"``; else empty, and
+        what looks like nm is taken for nm.
     notes
         What the user should know about how the file was read, one sentence each.
     remark
@@ -48,7 +49,7 @@ class Contents:
     intensity: NDArray[Any]
     format: str
     header: Mapping[str, Any] = field(default_factory=dict)
-    axis_unit: str = "cm-1"
+    axis_unit: str = ""
     notes: tuple[str, ...] = ()
     remark: str = ""
     trust: Mapping[str, NDArray[Any]] = field(default_factory=dict)

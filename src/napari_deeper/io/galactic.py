@@ -83,6 +83,7 @@ def read_spc(path: Path, asked: Asked) -> Contents:
     fields = {"wavenumber": axis, "metadata": metadata | found}
     if laser is not None:
         fields["excitation_nm"] = laser
+    axis_unit = "" if unit == "XARB" else axis_unit
     return Contents(intensity, "Galactic .spc", fields, axis_unit, notes + note)
 
 

@@ -166,11 +166,11 @@ def _wavenumbers(
 ) -> tuple[NDArray[np.float64] | None, str]:
     """Return the axis and its unit, from attributes, from an array, or from the labels of the channels."""
     for source in (attributes, array.attrs.asdict()):
-        for names, unit in ((_AXIS_NAMES, "cm-1"), (_NM_NAMES, "nm")):
+        for names, unit in ((_AXIS_NAMES, ""), (_NM_NAMES, "nm")):
             found = _listed_numbers(source, names, n_channels)
             if found is not None:
                 return found, unit
-    for names, unit in ((_AXIS_NAMES, "cm-1"), (_NM_NAMES, "nm")):
+    for names, unit in ((_AXIS_NAMES, ""), (_NM_NAMES, "nm")):
         for name, node in group.arrays():
             if plain_name(name) in names and node.shape == (n_channels,):
                 check_chunks(path / name, node)
@@ -201,12 +201,12 @@ def _labels(
     labels = [_LABEL.fullmatch(str(c.get("label", ""))) for c in channels if isinstance(c, Mapping)]
     found = [label for label in labels if label]
     if n_channels < 2 or len(found) != n_channels or len(labels) != n_channels:
-        return None, "cm-1"
+        return None, ""
     numbers = np.array([float(label[1]) for label in found])
     is_count = numbers[0] in (0, 1) and (np.diff(numbers) == 1).all()
     if is_count:
-        return None, "cm-1"
-    return numbers, "nm" if found[0][2] == "nm" else "cm-1"
+        return None, ""
+    return numbers, "nm" if found[0][2] == "nm" else "cm-1" if found[0][2] else ""
 
 
 def _notes(array: Any) -> tuple[str, ...]:

@@ -229,6 +229,9 @@ def _make_cube(path: Path, contents: Contents, given: _Given) -> RamanCube:
         if "uncertainty" in trust:
             trust["uncertainty"] = trust["uncertainty"][..., ::-1]
         notes = (*notes, "The axis fell; it was reversed together with the intensities.")
+    if contents.axis_unit == "cm-1" and given.wavenumber is None and looks_like_nm(axis):
+        header["metadata"]["axis_unit"] = "cm-1"
+        notes = (*notes, "The axis looks like one in nm; the file says that it is in cm-1.")
     header["wavenumber"] = axis
     cube = RamanCube.from_header(intensity, header, **trust)
     notes = (*contents.notes, *notes, *given.notes(cube))
@@ -265,8 +268,10 @@ def _axis(
     if "wavenumber" not in contents.header:
         raise AxisError(_no_axis(contents, n_channels))
     values = _real(contents.header["wavenumber"])
-    is_nm = contents.axis_unit == "nm" or looks_like_nm(np.sort(values.reshape(-1)))
-    if not is_nm:
+    # a cube with a history was checked when it was first read
+    is_stated = contents.axis_unit == "cm-1" or bool(contents.header.get("provenance"))
+    is_nm = contents.axis_unit == "nm"
+    if not (is_nm or (not is_stated and looks_like_nm(np.sort(values.reshape(-1))))):
         return values, ()
     # What merely looks like nm is not converted with a laser line that nobody gave for it.
     stated = contents.header.get("excitation_nm") if contents.axis_unit == "nm" else None

@@ -267,7 +267,7 @@ def _placed(spectra: _Spectra, layout: str, asked: Asked, header: Mapping[str, A
 
 
 def _axis_unit(table: Table, layout: str, stated: str) -> str:
-    """Return cm-1 or nm, as the header or the comments say.
+    """Return cm-1 or nm, as the header or the comments say, or nothing.
 
     Raises
     ------
@@ -285,7 +285,9 @@ def _axis_unit(table: Table, layout: str, stated: str) -> str:
     if re.search(r"\b(ev|mev|ghz|thz)\b", text):
         raise AxisError(f"its axis is in another unit ('{text.strip()}'). Export it in 1/cm or nm.")
     is_cm = re.search(r"cm|raman|shift|wavenumber", text)
-    return "nm" if not is_cm and re.search(r"\bnm\b|wavelength|lambda", text) else "cm-1"
+    if is_cm:
+        return "cm-1" if "cm" in text else ""
+    return "nm" if re.search(r"\bnm\b|wavelength|lambda", text) else ""
 
 
 def _table_notes(table: Table, asked: Asked) -> tuple[str, ...]:

@@ -182,7 +182,7 @@ def _find_axis(path: Path, file: Any, sizes: tuple[int, ...]) -> _Axis | None:
         )
         values = _sidecar(beside, sizes)
         if values is not None:
-            return _Axis(values, "cm-1", f"The axis was read from '{beside.name}' beside it.")
+            return _Axis(values, "", f"The axis was read from '{beside.name}' beside it.")
     labels = [e.get("Name") or "" for e in _elements(file, "Channel")]
     if not labels and file.is_imagej:
         stored = (file.imagej_metadata or {}).get("Labels") or ()
@@ -192,7 +192,7 @@ def _find_axis(path: Path, file: Any, sizes: tuple[int, ...]) -> _Axis | None:
     is_count = values.size and values[0] in (0, 1) and (np.diff(values) == 1).all()
     if len(found) < 2 or len(found) != len(labels) or len(found) not in sizes or is_count:
         return None
-    unit = "nm" if found[0][2] == "nm" else "cm-1"
+    unit = "nm" if found[0][2] == "nm" else "cm-1" if found[0][2] else ""
     return _Axis(values, unit, "The axis was read from the labels of its channels.")
 
 

@@ -99,10 +99,10 @@ def _scale(entry: Mapping[str, Any], field: str, row: int) -> tuple[Axis, str]:
 
 def _axis_unit(unit: str) -> str:
     plain = unit.lower().replace(" ", "")
-    if plain in ("", "rel.1/cm", "rel1/cm", "1/cm", "cm-1", "cm^-1"):
+    if plain in ("rel.1/cm", "rel1/cm", "1/cm", "cm-1", "cm^-1"):
         return "cm-1"
-    if plain == "nm":
-        return "nm"
+    if plain in ("", "nm"):
+        return plain
     raise AxisError(
         f"the spectral axis is in '{unit}'. Export it in rel. 1/cm (in WITec Project, set the unit "
         "of the spectral axis before the export)."

@@ -10,8 +10,10 @@ from napari_deeper.spectra.errors import AxisError
 Axis = NDArray[np.float64]
 
 
-def check_wavenumber(values: ArrayLike, n_channels: int) -> Axis:
+def check_wavenumber(values: ArrayLike, n_channels: int, *, unit_is_known: bool = False) -> Axis:
     """Return the axis as float64 in cm-1, strictly increasing, one value per channel.
+
+    Unless the unit is known to be cm-1, an axis that looks like one in nm is refused.
 
     Raises
     ------
@@ -31,11 +33,12 @@ def check_wavenumber(values: ArrayLike, n_channels: int) -> Axis:
         first = int(np.flatnonzero(~np.isfinite(axis))[0])
         raise AxisError(f"Wavenumber {first} is {axis[first]}; every channel needs a number.")
     _check_order(axis)
-    if looks_like_nm(axis):
+    if not unit_is_known and looks_like_nm(axis):
         raise AxisError(
             f"The axis runs {axis[0]:.1f}-{axis[-1]:.1f} in steps of {np.median(np.diff(axis)):.3f}: "
             "that looks like nm, not cm-1. Convert it with "
-            "napari_deeper.wavenumber_from_nm(wavelength, excitation_nm)."
+            "napari_deeper.wavenumber_from_nm(wavelength, excitation_nm). If it is in cm-1 indeed, say so: "
+            "RamanCube(..., metadata={'axis_unit': 'cm-1'})."
         )
     return axis
 

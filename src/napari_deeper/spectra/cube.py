@@ -39,7 +39,8 @@ class RamanCube:
     provenance
         What was done, oldest first.
     metadata
-        What the source said, as JSON types. ``metadata["name"]`` is the name shown to the user.
+        What the source said, as JSON types. ``metadata["name"]`` is the name shown to the user. Where
+        ``metadata["axis_unit"]`` is ``"cm-1"``, an axis that looks like one in nm is taken as it is.
     uncertainty
         (y, x, channel), one standard deviation of the error of each intensity, or None where it is
         not known.
@@ -70,7 +71,9 @@ class RamanCube:
 
     def __post_init__(self) -> None:
         intensity = _check_intensity(self.intensity)
-        axis = check_wavenumber(self.wavenumber, intensity.shape[2])
+        # A cube with a history was checked when it began; one with few channels left is no other.
+        known = bool(self.provenance) or self.metadata.get("axis_unit") == "cm-1"
+        axis = check_wavenumber(self.wavenumber, intensity.shape[2], unit_is_known=known)
         axis.flags.writeable = False
         object.__setattr__(self, "intensity", intensity)
         object.__setattr__(self, "wavenumber", axis)

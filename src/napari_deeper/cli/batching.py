@@ -26,9 +26,7 @@ _FORMAT = Annotated[str, typer.Option("--format", metavar=".zarr|.npz|...", help
 BATCH_FILES: dict[str, tuple[Any, Any]] = {
     "workflow": (Annotated[str, typer.Argument(metavar="WORKFLOW", help=_WORKFLOW_HELP)], _NEEDED),
     "sources": (
-        Annotated[
-            list[Path], typer.Argument(metavar="FOLDER", help="Folders of cubes, or cubes.")
-        ],
+        Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of cubes, or cubes.")],
         _NEEDED,
     ),
     "out": (_OUT, _NEEDED),

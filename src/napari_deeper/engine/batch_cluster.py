@@ -6,8 +6,9 @@ import dataclasses
 import logging
 import queue
 import secrets
+import signal
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,30 +51,34 @@ def on_cluster(
     FileError
         If dask.distributed is not installed, or the cluster does not answer.
     """
-    with _client(scheduler, workers) as client:
-        ended: queue.Queue[Any] = queue.Queue()
-        waiting: dict[str, tuple[Task, Any]] = {}
+    ended: queue.Queue[Any] = queue.Queue()
+    waiting: dict[str, Task] = {}
+    futures, client = [], None  # a future that nobody holds is not run
+    with ExitStack() as stack:
         for task in planned:
             if isinstance(task, BatchFile):
                 yield None, task
                 continue
             progress.update(0.0, f"Looking at {task.source.name}")
-            sent = _absolute(task)
+            if client is None:  # not before there is something to do
+                client = stack.enter_context(_client(scheduler, workers))
             # Writing a file is no pure function: two runs of one client must not share it.
-            future = client.submit(_on_worker, sent, pure=False, key=_key(task))
-            waiting[future.key] = task, future
+            future = client.submit(_on_worker, _absolute(task), pure=False, key=_key(task))
+            waiting[future.key] = task
+            futures.append(future)
             future.add_done_callback(ended.put)
-        n_tasks = len(waiting)
         while waiting:
-            progress.update(
-                1 - len(waiting) / n_cubes, f"{n_tasks - len(waiting)} of {n_tasks} cubes"
-            )
-            try:
+            n_done = len(futures) - len(waiting)
+            progress.update(1 - len(waiting) / n_cubes, f"{n_done} of {len(futures)} cubes")
+            with suppress(queue.Empty):
                 future = ended.get(timeout=_LOOK)
-            except queue.Empty:
-                continue
-            task, _ = waiting.pop(future.key)
-            yield task, _outcome(task, future)
+                task = waiting.pop(future.key)
+                yield task, _outcome(task, future)
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the one that started the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _on_worker(task: Task) -> BatchFile:
@@ -130,6 +135,7 @@ def _client(scheduler: str, workers: int) -> Iterator[Any]:
                 memory_limit=0,
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
+                preload=[__name__],
             )
             stack.enter_context(cluster)
         try:

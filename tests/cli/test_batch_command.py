@@ -61,7 +61,11 @@ def test_a_workflow_that_is_wrong_is_told(measured, tmp_path):
     (tmp_path / "w.json").write_text('{"format": "napari-deeper workflow", "version": 1}')
     told = run("batch", tmp_path / "w.json", measured, "--out", tmp_path / "out", code=1)
     assert "w.json: The workflow does nothing" in told
-    assert "cannot be read" in run("batch", "none", measured, "--out", tmp_path / "out", code=1)
+    told = run("batch", "none", measured, "--out", tmp_path / "out", code=1)
+    assert "no workflow 'none'. Known: as-deeper" in told
+    assert "cannot be read" in run(
+        "batch", "none.json", measured, "--out", tmp_path / "out", code=1
+    )
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, Cancelled])

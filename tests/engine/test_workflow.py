@@ -14,6 +14,7 @@ import napari_deeper as nd
 from napari_deeper import DenoiseParams, Recipe, SuperResolveParams, Workflow
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.recipe import PRESETS
+from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 from napari_deeper.spectra.errors import FileError, ParameterError
 
 HEADER = {"format": "napari-deeper workflow", "version": 1}
@@ -42,6 +43,15 @@ def test_files_of_workflows_recipes_and_presets_are_read(tmp_path):
     assert nd.read_workflow(recipe).prepare == PRESETS["classical"]
     (tmp_path / "p.json").write_text(json.dumps({**HEADER, "prepare": "despike", "denoise": {}}))
     assert nd.read_workflow(tmp_path / "p.json") == Workflow(PRESETS["despike"], DenoiseParams())
+
+
+def test_every_name_is_a_workflow(small_cube):
+    for name, workflow in WORKFLOWS.items():
+        assert as_workflow(name) == Workflow.from_json(workflow.to_json())
+    verbs = [step.verb for step in nd.run_workflow(small_cube, "raw-2x").provenance]
+    assert verbs == ["despike", "crop", "baseline", "super-resolve"]
+    with pytest.raises(ParameterError, match=r"no workflow 'raw-3x'\. Known: as-deeper"):
+        nd.run_workflow(small_cube, "raw-3x")
 
 
 @pytest.mark.parametrize(

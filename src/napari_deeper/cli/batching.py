@@ -12,12 +12,11 @@ import typer
 from napari_deeper.cli.console import EXIT_ERROR, kept_so_far, progress_bar
 from napari_deeper.cli.flags import reading_from
 from napari_deeper.engine.batch import BatchFile, batch
-from napari_deeper.engine.recipe import PRESETS
 from napari_deeper.engine.watch import watch_folder
-from napari_deeper.engine.workflow import as_workflow
+from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 
 _NEEDED = inspect.Parameter.empty
-_WORKFLOW_HELP = f"A workflow or a recipe: a JSON file; or a preset: {', '.join(PRESETS)}."
+_WORKFLOW_HELP = f"A JSON file of a workflow or a recipe; or one of: {', '.join(WORKFLOWS)}."
 _OUT = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="For the results; made where it is missing.")
 ]

@@ -100,7 +100,7 @@ def batch(
     Parameters
     ----------
     workflow
-        A `Workflow`, a recipe, the name of a preset, or a file of either.
+        A `Workflow`, a recipe, a name such as ``"raw-2x"`` (`WORKFLOWS`), or a file of either.
     sources
         Folders of cubes, or cubes.
     out
@@ -172,7 +172,7 @@ class Run:
     def __init__(self, workflow: Workflow, overwrite: bool, reading: Mapping[str, Any]) -> None:
         self._workflow, self._overwrite, self._reading = workflow, overwrite, reading
         self._how = {
-            "workflow": workflow.to_json(),
+            "workflow": _unnamed(workflow.to_json()),
             # A name stays the same when its weights are tuned anew.
             "weights": {model: digest(resolve(model)) for model in workflow.models},
             "reading": json.loads(json.dumps(reading, default=_plain)),
@@ -268,6 +268,14 @@ def _make(task: Task, progress: Progress | None) -> Sequence[str]:
     result = run_workflow(cube, workflow, progress)
     write(result, target, overwrite=task.overwrite)
     return [note for step in result.provenance[len(cube.provenance) :] for note in step.notes]
+
+
+def _unnamed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is done, without the names that people gave it."""
+    found = {key: value for key, value in record.items() if key != "name"}
+    if "prepare" in found:
+        found["prepare"] = _unnamed(found["prepare"])
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -127,7 +127,7 @@ def watch_folder(
     folder
         Where cubes appear. What is there at the start is made too, unless it was made before.
     workflow
-        A `Workflow`, a recipe, the name of a preset, or a file of either.
+        A `Workflow`, a recipe, a name such as ``"raw-2x"`` (`WORKFLOWS`), or a file of either.
     out
         Folder for the results, made where it is missing.
     suffix

@@ -187,15 +187,33 @@ def write_workflow(
     return path
 
 
+_RAW = PRESETS["raw-for-enhance"]
+
+# What comes with it: the recipes, and those that go on from there.
+WORKFLOWS: dict[str, Workflow] = {
+    **{name: Workflow(recipe, name=f"Prepare: {recipe.name}") for name, recipe in PRESETS.items()},
+    "denoise": Workflow(None, DenoiseParams(), name="Denoise"),
+    "raw-denoised": Workflow(_RAW, DenoiseParams(), name="Prepare raw and denoise"),
+    "raw-2x": Workflow(
+        _RAW, DenoiseParams(), SuperResolveParams(scale=2), "Prepare raw, denoise, super-resolve 2x"
+    ),
+}
+
+
 def as_workflow(workflow: Workflow | Recipe | str | PathLike[str]) -> Workflow:
-    """Return a workflow, that of a recipe or of a preset's name, or that of a file."""
+    """Return a workflow, that of a recipe, one of `WORKFLOWS` by its name, or that of a file."""
     if isinstance(workflow, Workflow):
         return workflow
     if isinstance(workflow, Recipe):
         return Workflow(workflow, name=workflow.name)
-    if str(workflow) in PRESETS and not Path(workflow).exists():
-        return Workflow(PRESETS[str(workflow)], name=str(workflow))
-    return read_workflow(workflow)
+    if str(workflow) in WORKFLOWS:
+        return WORKFLOWS[str(workflow)]
+    path = Path(workflow)
+    if not path.suffix and not path.exists():
+        raise ParameterError(
+            f"There is no workflow '{workflow}'. Known: {', '.join(WORKFLOWS)}; or name a JSON file."
+        )
+    return read_workflow(path)
 
 
 def run_workflow(
@@ -210,7 +228,7 @@ def run_workflow(
     cube
         It is not changed.
     workflow
-        A `Workflow`, a recipe, the name of a preset, or a file of either.
+        A `Workflow`, a recipe, a name such as ``"raw-2x"`` (`WORKFLOWS`), or a file of either.
     progress
         Gets reports, and may cancel.
 

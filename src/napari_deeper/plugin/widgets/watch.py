@@ -26,9 +26,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_deeper.engine.batch import BatchFile
-from napari_deeper.engine.recipe import PRESETS
 from napari_deeper.engine.watch import watch_folder
-from napari_deeper.engine.workflow import as_workflow
+from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 from napari_deeper.io.read import read
 from napari_deeper.plugin.jobs import JobRunner
 from napari_deeper.plugin.layers import add_cube
@@ -77,11 +76,10 @@ class WatchWidget(DockPage):
     def _fill(self) -> None:
         self.folder.setPlaceholderText("where the instrument saves")
         self.out.setPlaceholderText("another folder")
-        for name, preset in PRESETS.items():
-            self.workflow.addItem(f"Prepare: {preset.name}", name)
+        for name, workflow in WORKFLOWS.items():
+            self.workflow.addItem(workflow.name, name)
         self.workflow.setToolTip(
-            "What is done to each cube: a preset that prepares it, or a file of a workflow, which can also denoise "
-            "and super-resolve"
+            "What is done to each cube: one of these, or a file of a workflow or recipe of your own"
         )
         self.as_layers.setToolTip("Each stays in memory until its layer is removed")
         self.status.setWordWrap(True)

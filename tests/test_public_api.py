@@ -28,6 +28,7 @@ HEAVY = "{'torch', 'qtpy', 'PyQt6', 'PySide6', 'napari', 'vispy', 'superqt', 'ma
         "import napari_deeper as nd; nd.PatchSet, nd.read_patches, nd.write_patches, nd.suggest_patches",
         "import napari_deeper as nd; nd.FinetuneParams, nd.FinetuneJob, nd.list_models, nd.list_jobs",
         "import napari_deeper as nd; nd.prepare, nd.Recipe, nd.read_recipe, nd.check_fit, nd.prepare_folder",
+        "import napari_deeper as nd; nd.Workflow, nd.batch, nd.watch_folder, nd.run_workflow",
         "import napari_deeper as nd; nd.UnmixParams, nd.Unmixed, nd.unmix, nd.abundances",
         "from npe2 import PluginManifest as M; M.from_distribution('napari-deeper')",
     ],

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_deeper.engine.batch import BatchFile, batch
     from napari_deeper.engine.compare import compare, difference_map
     from napari_deeper.engine.compare_report import write_comparison
     from napari_deeper.engine.compare_settings import CompareParams
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
     from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
+    from napari_deeper.engine.watch import watch_folder
+    from napari_deeper.engine.workflow import Workflow, read_workflow, run_workflow, write_workflow
     from napari_deeper.io.patches import read_cubes, read_patches, write_patches
     from napari_deeper.io.read import read
     from napari_deeper.io.regions import read_regions
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BadPixels": "engine.prepare_settings",
     "Baseline": "engine.prepare_settings",
+    "BatchFile": "engine.batch",
     "Bin": "engine.prepare_settings",
     "CompareParams": "engine.compare_settings",
     "Crop": "engine.prepare_settings",
@@ -114,7 +118,9 @@ _HOME = {
     "TrainParams": "training.config",
     "UnmixParams": "engine.unmix_settings",
     "Unmixed": "engine.unmixed",
+    "Workflow": "engine.workflow",
     "abundances": "engine.unmix",
+    "batch": "engine.batch",
     "check_fit": "engine.fit_check",
     "compare": "engine.compare",
     "compare_over_cubes": "engine.compare_tests",
@@ -139,14 +145,17 @@ _HOME = {
     "read_patches": "io.patches",
     "read_recipe": "engine.recipe",
     "read_regions": "io.regions",
+    "read_workflow": "engine.workflow",
     "region_spectra": "processing.regions",
     "run_job": "engine.finetune",
+    "run_workflow": "engine.workflow",
     "suggest_patches": "processing.patch_suggestion",
     "suggested_recipe": "engine.fit_check",
     "super_resolve": "engine.super_resolve",
     "train": "training.run",
     "unmix": "engine.unmix",
     "unmix_with": "engine.unmix",
+    "watch_folder": "engine.watch",
     "wavenumber_from_nm": "spectra.axis",
     "write": "io.write",
     "write_comparison": "engine.compare_report",
@@ -156,11 +165,13 @@ _HOME = {
     "write_patches": "io.patches",
     "write_recipe": "engine.recipe",
     "write_report": "engine.evaluation_report",
+    "write_workflow": "engine.workflow",
 }
 
 __all__ = [
     "BadPixels",
     "Baseline",
+    "BatchFile",
     "Bin",
     "CompareParams",
     "Crop",
@@ -199,7 +210,9 @@ __all__ = [
     "TrainParams",
     "UnmixParams",
     "Unmixed",
+    "Workflow",
     "abundances",
+    "batch",
     "check_fit",
     "compare",
     "compare_over_cubes",
@@ -224,14 +237,17 @@ __all__ = [
     "read_patches",
     "read_recipe",
     "read_regions",
+    "read_workflow",
     "region_spectra",
     "run_job",
+    "run_workflow",
     "suggest_patches",
     "suggested_recipe",
     "super_resolve",
     "train",
     "unmix",
     "unmix_with",
+    "watch_folder",
     "wavenumber_from_nm",
     "write",
     "write_comparison",
@@ -241,6 +257,7 @@ __all__ = [
     "write_patches",
     "write_recipe",
     "write_report",
+    "write_workflow",
 ]
 
 

@@ -39,7 +39,7 @@ def test_the_manifest_names_only_what_exists():
     titles = [widget.display_name for widget in manifest.contributions.widgets]
     assert titles == [
         "Workspace", "Enhance", "Spectra", "Components", "Compare", "Evaluate", "Annotate", "Fine-tune",
-        "Figure", "Imaging time",
+        "Figure", "Imaging time", "Watch",
     ]  # fmt: skip
 
 

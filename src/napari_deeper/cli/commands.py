@@ -13,6 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_deeper.cli.batching import (
+    BATCH_FILES,
+    BATCH_HELP,
+    WATCH_FILES,
+    WATCH_HELP,
+    run_batch,
+    run_watch,
+)
 from napari_deeper.cli.comparison import COMPARE_FILES, COMPARE_HELP, run_compare
 from napari_deeper.cli.console import one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
@@ -197,6 +205,8 @@ _add_command("finetune", FinetuneParams, run_finetune, FINETUNE_HELP, FINETUNE_F
 app.add_typer(models_app, name="models")
 _add_command("heatmap", HeatmapParams, run_heatmap, HEATMAP_HELP, HEATMAP_FILES)
 _add_command("prepare", NoSettings, run_prepare, PREPARE_HELP, PREPARE_FILES)
+_add_command("batch", NoSettings, run_batch, BATCH_HELP, BATCH_FILES)
+_add_command("watch", NoSettings, run_watch, WATCH_HELP, WATCH_FILES)
 _add_command("train", TrainParams, run_train, TRAIN_HELP, TRAIN_FILES)
 _add_command("figure", FigureParams, run_figure, FIGURE_HELP, FIGURE_FILES)
 _add_command("unmix", UnmixParams, run_unmix, UNMIX_HELP, UNMIX_FILES)

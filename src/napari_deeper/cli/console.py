@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from napari_deeper.spectra.errors import Cancelled, DeeperError
+from napari_deeper.spectra.errors import Cancelled, in_words
 from napari_deeper.spectra.progress import Progress
 
 EXIT_ERROR = 1
@@ -34,22 +34,18 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        typer.echo(_line(error), err=True)
+        typer.echo(f"Error: {in_words(error)}", err=True)
         raise typer.Exit(EXIT_ERROR) from error
 
 
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if isinstance(error, DeeperError):
-        return f"Error: {text}"
-    if isinstance(error, MemoryError):
-        return (
-            "Error: this machine has too little memory for that. Crop the cube, or cut it in parts."
-        )
-    return (
-        f"Error: something unexpected happened ({type(error).__name__}: {text}). This is a fault of "
-        "napari-deeper: please report it with what --debug shows."
-    )
+@contextmanager
+def kept_so_far() -> Iterator[None]:
+    """End a run over many files that is cancelled by saying that what is finished stays."""
+    try:
+        yield
+    except (KeyboardInterrupt, Cancelled) as error:
+        typer.echo("Cancelled: what was finished is kept; run it again to go on.", err=True)
+        raise typer.Exit(EXIT_CANCELLED) from error
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_deeper.cli.console import EXIT_ERROR, progress_bar
+from napari_deeper.cli.batching import sum_up, tell
+from napari_deeper.cli.console import kept_so_far, progress_bar
 from napari_deeper.cli.flags import reading_from
 from napari_deeper.engine.prepare import as_recipe
 from napari_deeper.engine.prepare_files import prepare_file
@@ -209,7 +210,7 @@ def _show(source: Path, recipe: Recipe, reading: dict[str, Any]) -> None:
 def _folder(
     source: Path, target: Path, recipe: Recipe, reading: dict[str, Any], values: dict[str, Any]
 ) -> None:
-    with progress_bar(values["quiet"]) as progress:
+    with kept_so_far(), progress_bar(values["quiet"]) as progress:
         outcomes = prepare_folder(
             source,
             target,
@@ -219,18 +220,7 @@ def _folder(
             reading=reading,
             progress=progress,
         )
-    failed = [o for o in outcomes if o.outcome == "failed"]
-    if not values["quiet"]:
-        for o in outcomes:
-            if o.outcome != "failed":
-                typer.echo(f"{o.outcome:<8} {o.source.name} -> {o.target.name}: {o.text}")
-        counts = (
-            f"{sum(o.outcome == k for o in outcomes)} {k}" for k in ("done", "skipped", "failed")
-        )
-        typer.echo(", ".join(counts))
-    if failed:
-        width = max(len(o.source.name) for o in failed)
-        typer.echo("Failed:", err=True)
-        for o in failed:
-            typer.echo(f"  {o.source.name:<{width}}  {' '.join(o.text.split())}", err=True)
-        raise typer.Exit(EXIT_ERROR)
+    for outcome in outcomes:
+        if outcome.outcome != "failed" and not values["quiet"]:
+            tell(outcome)
+    sum_up(outcomes, values["quiet"])

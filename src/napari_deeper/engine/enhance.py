@@ -70,7 +70,7 @@ def enhance(
         source = _denoised(cube, denoise_params, part())
         results.append(source)
     if super_resolve_params:
-        joint = denoise_params and _is_joint(denoise_params, super_resolve_params)
+        joint = denoise_params and is_joint(denoise_params, super_resolve_params)
         finer_source = cube if joint else source
         results.append(_super_resolved(finer_source, super_resolve_params, part()))
     for name in comparators:
@@ -99,7 +99,7 @@ def _check(
             )
 
 
-def _is_joint(first: DenoiseParams, second: SuperResolveParams) -> bool:
+def is_joint(first: DenoiseParams, second: SuperResolveParams) -> bool:
     """Tell whether super-resolution takes the noise off itself, so that it goes without denoising."""
     return first.method == second.method == "auto" and not (first.model or second.model)
 

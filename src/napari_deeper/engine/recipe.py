@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from napari_deeper.engine.prepare_settings import (
     Baseline,
@@ -123,32 +122,9 @@ def _step(number: int, record: Any) -> Settings:
     if name not in STEPS:
         raise ParameterError(f"Step {number} is {name!r}; known steps: {', '.join(STEPS)}.")
     kind = STEPS[name]
-    hints = get_type_hints(kind.settings)
-    known = [f.name for f in dataclasses.fields(kind.settings)]
-    given: dict[str, Any] = {}
-    for key, value in record.items():
-        if key == "step":
-            continue
-        if key not in known:
-            raise ParameterError(
-                f"Step {number} ({name}): unknown key '{key}' ({value!r}). Known: {', '.join(known)}."
-            )
-        given[key] = _typed(value, hints[key], f"Step {number} ({name}): {key}")
-    try:
-        made: Settings = settings_of.make(kind.settings, None, given)
-    except ParameterError as error:
-        raise ParameterError(f"Step {number} ({name}): {error}") from error
+    given = {key: value for key, value in record.items() if key != "step"}
+    made: Settings = settings_of.from_json(kind.settings, given, f"Step {number} ({name})")
     return made
-
-
-def _typed(value: Any, wanted: type, where: str) -> Any:
-    """Return a value of the type that a setting has; whole numbers will do for floats."""
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not wanted:
-        words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
-        raise ParameterError(f"{where} is {value!r}; it must be {words[wanted]}.")
-    return value
 
 
 PRESETS: dict[str, Recipe] = {
@@ -182,16 +158,27 @@ def read_recipe(path: str | PathLike[str]) -> Recipe:
         Naming the step, the key and the value that is wrong.
     """
     path = Path(path)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise FileError(f"{path} is no JSON file: {error}.") from error
+    record = read_record(path)
     try:
         return Recipe.from_json(record)
     except ParameterError as error:
         raise ParameterError(f"{path.name}: {error}") from error
+
+
+def read_record(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path} is no JSON file: {error}.") from error
 
 
 def write_recipe(recipe: Recipe, path: str | PathLike[str], *, overwrite: bool = False) -> Path:

@@ -32,6 +32,7 @@ from napari_deeper.models.eigen_super_resolve import (
 )
 from napari_deeper.models.eigenimage import EigenimageDenoiser, EigenimageDenoiserConfig
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
+from napari_deeper.models.kept import kept
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.models.scaling import NORMALIZATIONS
 from napari_deeper.spectra.axis import check_wavenumber
@@ -123,15 +124,19 @@ def load(path: str | Path, scale: int | None = None) -> Checkpoint:
         )
     if not path.is_file():
         raise CheckpointError(f"There is no weights file {path}.")
-    if path.suffix == ".safetensors":
-        tensors, card = _read_shipped(path)
-    else:
-        tensors, card = published.read(path)
-    checkpoint = _build(path, tensors, card)
+    place, key = kept(), (str(path), path.stat().st_mtime_ns)
+    checkpoint = _read(path) if place is None or key not in place else place[key]
+    if place is not None:
+        place[key] = checkpoint
     if scale is not None and checkpoint.scale != scale:
         holds = f"a {checkpoint.scale}x network" if checkpoint.scale else "a denoising network"
         raise CheckpointError(f"{path.name} holds {holds}; a {scale}x network is needed.")
     return checkpoint
+
+
+def _read(path: Path) -> Checkpoint:
+    read = _read_shipped if path.suffix == ".safetensors" else published.read
+    return _build(path, *read(path))
 
 
 def save(

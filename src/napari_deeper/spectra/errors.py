@@ -98,3 +98,16 @@ class PatchError(DeeperError):
 
 class Cancelled(Exception):  # noqa: N818 - a request of the user's, not an error
     """The user cancelled the run."""
+
+
+def in_words(error: Exception) -> str:
+    """Return what to tell the user of a failure, expected or not, in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, DeeperError):
+        return text
+    if isinstance(error, MemoryError):
+        return "this machine has too little memory for that. Crop the cube, or cut it in parts."
+    return (
+        f"something unexpected happened ({type(error).__name__}: {text}). This is a fault of "
+        "napari-deeper: please report it with what --debug shows."
+    )

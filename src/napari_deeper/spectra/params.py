@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, get_type_hints
@@ -82,3 +83,45 @@ def to_json(params: Params) -> dict[str, Any]:
     """Return the settings as JSON types."""
     record = {f.name: getattr(params, f.name) for f in dataclasses.fields(params)}
     return {k: str(v) if isinstance(v, Path) else v for k, v in record.items()}
+
+
+def from_json(params_type: type[P], record: Mapping[str, Any], where: str) -> P:
+    """Read settings back from `to_json`; those that are not stated have their defaults.
+
+    Parameters
+    ----------
+    params_type
+        The dataclass.
+    record
+        Names and values.
+    where
+        What an error begins with, for example ``"Step 2 (crop)"``.
+
+    Raises
+    ------
+    ParameterError
+        Naming the key and the value that is wrong.
+    """
+    hints = get_type_hints(params_type)
+    known = [f.name for f in dataclasses.fields(params_type)]
+    given: dict[str, Any] = {}
+    for key, value in record.items():
+        if key not in known:
+            raise ParameterError(
+                f"{where}: unknown key '{key}' ({value!r}). Known: {', '.join(known)}."
+            )
+        given[key] = _typed(value, hints[key], f"{where}: {key}")
+    try:
+        return make(params_type, None, given)
+    except ParameterError as error:
+        raise ParameterError(f"{where}: {error}") from error
+
+
+def _typed(value: Any, wanted: type, where: str) -> Any:
+    """Return a value of the type that a setting has; whole numbers will do for floats."""
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not wanted:
+        words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
+        raise ParameterError(f"{where} is {value!r}; it must be {words[wanted]}.")
+    return value

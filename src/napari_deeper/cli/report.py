@@ -139,7 +139,9 @@ def _measured(metadata: dict[str, Any]) -> str:
         f"{dwell:g} s a pixel" if isinstance(dwell, int | float) else None,
         metadata.get("instrument"),
     ]
-    return ", ".join(str(each) for each in said if each) or "not stated when, how long and with what"
+    return (
+        ", ".join(str(each) for each in said if each) or "not stated when, how long and with what"
+    )
 
 
 def _range(values: dict[str, float | None], unit: str | None) -> str:

@@ -266,6 +266,28 @@ def test_it_stops_early_where_nothing_gets_better(tmp_path, monkeypatch):
     assert tuned.best_step == 2 and tuned.best.psnr == 22.0 and tuned.before.psnr == 20.0
 
 
+@pytest.mark.parametrize(
+    ("last", "network", "kept"),
+    [(22.85, "eigenimages", N_STEPS), (22.7, "eigenimages", 3), (22.85, "hyrisr", 3)],
+)
+def test_the_last_weights_are_kept_unless_earlier_ones_were_clearly_better(
+    tmp_path, monkeypatch, last, network, kept
+):
+    scores = [20.0, 21.0, 22.0, 23.0, *[22.9] * (N_STEPS - 4), last]  # the first: before training
+    queue = iter(scores)
+    monkeypatch.setattr(PatchSubject, "score", lambda self, net: Score(next(queue), 0.5))
+    tuned = run(tmp_path, dataclasses.replace(QUICK, network=network, batch_size=2))
+    assert tuned.best_step == kept and tuned.best.psnr == scores[kept]
+    assert read_best(course(tmp_path).best)[1] == kept
+
+
+def test_last_weights_that_lost_to_the_first_ones_are_not_preferred(tmp_path, monkeypatch):
+    queue = iter([20.0, 20.1, *[19.0] * (N_STEPS - 2), 19.95])
+    monkeypatch.setattr(PatchSubject, "score", lambda self, net: Score(next(queue), 0.5))
+    tuned = run(tmp_path, dataclasses.replace(QUICK, network="eigenimages", batch_size=2))
+    assert tuned.best_step == 1 and tuned.best.psnr > tuned.before.psnr
+
+
 def test_the_best_of_a_run_that_was_asked_to_stop_is_kept(tmp_path):
     def stop_at_five(record):
         if record["event"] == "validated" and record["step"] == 5:

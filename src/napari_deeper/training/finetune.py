@@ -1,9 +1,10 @@
 """Training a network on, with the loop of `napari_deeper.training.loop`, and keeping its best weights.
 
-The best are those that scored the highest PSNR on the validation part. What is scored and kept may be a
-blend of the trained weights and those that were started from, which forgets less of what those knew
-(Wortsman et al. 2022, doi 10.1109/CVPR52688.2022.00780). A run that is paused, stopped,
-killed, diverges or runs out of a GPU's memory goes on from its state.
+The best are those that scored the highest PSNR on the validation part, or the last ones where none before
+was better by a margin. What is scored and kept may be a blend of the trained weights and those that were
+started from, which forgets less of what those knew (Wortsman et al. 2022, doi
+10.1109/CVPR52688.2022.00780). A run that is paused, stopped, killed, diverges or runs out of a GPU's
+memory goes on from its state.
 """
 
 from __future__ import annotations
@@ -227,7 +228,10 @@ class _Tuning:
         """Score the network, and keep it if it is the best so far; return an error for the logs."""
         net = self._blended(net)
         score = self.subject.score(net)
-        is_best = self.validations.add(self.done, score, net)
+        # The last weights have priority, but only where they are better than the first ones.
+        is_last = self.done == self.schedule.n_steps and score.psnr > self.before.psnr
+        margin = self.params.margin if is_last else 0.0
+        is_best = self.validations.add(self.done, score, net, margin)
         self._tell("validated", step=self.done, psnr=_or_none(score.psnr), ssim=_or_none(score.ssim),
                    best=is_best, psnr_before=self.before.psnr)  # fmt: skip
         self.previewer.show(net, self.done)

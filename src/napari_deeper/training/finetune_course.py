@@ -105,10 +105,16 @@ class Validations:
         """Forget the scores after a step."""
         self.rows = [row for row in self.rows if row[0] <= step]
 
-    def add(self, step: int, score: Score, net: nn.Module) -> bool:
-        """Note a score, and keep the weights if it is the best so far; tell whether it is."""
+    def add(self, step: int, score: Score, net: nn.Module, margin: float = 0.0) -> bool:
+        """Note a score, and keep the weights if it is the best so far; tell whether it is.
+
+        With a margin (dB) they are kept too if none before was better by more.
+        """
+        best = max((row[1].psnr for row in self.rows), default=-math.inf)
         self.rows.append((step, score))
-        is_best = math.isfinite(score.psnr) and self._best() == len(self.rows)
+        is_best = math.isfinite(score.psnr) and (
+            score.psnr > best or (margin > 0 and score.psnr >= best - margin)
+        )
         if is_best:
             tensors = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
             about = {"step": str(step), "psnr": repr(score.psnr), "ssim": repr(score.ssim)}

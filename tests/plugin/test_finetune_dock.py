@@ -241,8 +241,9 @@ def test_the_form_starts_from_the_defaults_and_remembers(window):
     assert dock.form.settings().rate == 0.0003
 
 
-def test_to_denoise_one_layer_alone_can_be_learned_from(window):
+def test_to_denoise_one_layer_alone_can_be_learned_from(window, qtbot):
     _, _, dock = window
+    wait(qtbot, lambda: not dock.busy)  # it looks for jobs that still run
     assert not dock.form.learn_from.isEnabled()
     dock.form.task.set_field("what", "denoise")
     assert dock.form.high.isEnabled()

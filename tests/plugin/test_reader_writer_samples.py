@@ -38,7 +38,7 @@ def test_the_manifest_names_only_what_exists():
     manifest.validate_imports()
     titles = [widget.display_name for widget in manifest.contributions.widgets]
     assert titles == [
-        "Workspace", "Enhance", "Spectra", "Components", "Compare", "Evaluate", "Annotate", "Fine-tune",
+        "Workspace", "Enhance", "Spectra", "Prepare", "Components", "Compare", "Evaluate", "Annotate", "Fine-tune",
         "Figure", "Imaging time", "Watch",
     ]  # fmt: skip
 

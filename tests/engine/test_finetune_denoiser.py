@@ -218,7 +218,7 @@ def test_parts_of_a_pair_share_no_pixel_and_a_better_network_scores_higher():
     assert (tested | pair.train | pair.validation).all()
     subject = made.subject
     assert subject.score(start.model.eval()).psnr > subject.score(small_net()).psnr + 1
-    assert set(subject.preview(start.model)) == {"measured", "now", "target"}
+    assert set(subject.preview(start.model)) == {"measured", "now", "target", "wavenumber"}
     moved = nd.RamanCube(np.roll(truth.intensity, 2, axis=1), AXIS)
     with pytest.raises(CubeError, match="shifted"):
         from_pairs([Pair(noisy, moved)], params, start)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -164,13 +165,14 @@ class SelfSubject:
         before = self._expected
         return SelfCheck(1 + float(mean) / before, max(spread / float(sizes.sum()) / before, 1e-6))
 
-    def preview(self, net: nn.Module) -> Mapping[str, Array]:
-        """Return the spectra (channel,) of the brightest pixel that is held out."""
+    def preview(self, net: nn.Module) -> Mapping[str, NDArray[Any]]:
+        """Return the spectra (channel,) of the brightest pixel that is held out, and their axis."""
         each = self.maps[0]
         start = composed(each.source, self.first)
         y, x = brightest(start, each.held_out)
         now = composed(each.source, net)[y, x]
-        return {"measured": each.source.measured[y, x], "start": start[y, x], "now": now}
+        measured, axis = each.source.measured[y, x], each.source.wavenumber
+        return {"measured": measured, "start": start[y, x], "now": now, "wavenumber": axis}
 
     @cached_property
     def _items(self) -> list[int]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_deeper.engine.finetune_images import MapImages
@@ -103,12 +105,13 @@ class PairedSubject:
             ]
         )
 
-    def preview(self, net: nn.Module) -> Mapping[str, Array]:
-        """Return the spectra (channel,) of the brightest validation pixel."""
+    def preview(self, net: nn.Module) -> Mapping[str, NDArray[Any]]:
+        """Return the spectra (channel,) of the brightest validation pixel, and their axis."""
         pair = next(pair for pair in self.pairs if pair.validation.any())
         y, x = brightest(pair.high, pair.validation)
         now = composed(pair.source, net)[y, x]
-        return {"measured": pair.source.measured[y, x], "now": now, "target": pair.high[y, x]}
+        measured, axis = pair.source.measured[y, x], pair.source.wavenumber
+        return {"measured": measured, "now": now, "target": pair.high[y, x], "wavenumber": axis}
 
     @property
     def _learned(self) -> list[PairedImages]:

@@ -14,6 +14,7 @@ from napari_deeper.engine.auto import MIN_PHOTONS_FOR_IMAGES, without_spikes
 from napari_deeper.engine.denoise import MIN_SIDE
 from napari_deeper.engine.eigenimages import as_images, has_space
 from napari_deeper.processing.low_rank import SmoothFit
+from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError
 
@@ -37,6 +38,8 @@ class MapImages:
         (pixel, channel) or broadcast to it: what the map was divided by.
     rest
         (pixel, channel): what the components leave over, divided by ``unit``: noise.
+    wavenumber
+        (channel,), cm-1.
     """
 
     images: Array
@@ -44,6 +47,7 @@ class MapImages:
     fit: SmoothFit
     unit: Array
     rest: Array
+    wavenumber: Axis
 
     @classmethod
     def of(cls, cube: RamanCube) -> MapImages:
@@ -76,7 +80,7 @@ class MapImages:
                 "there is nothing to learn from it."
             )
         rest = np.asarray(bridged / noise.unit - fit.intensity, np.float32)
-        return cls(as_images(seen[0], alive), alive, fit, noise.unit, rest)
+        return cls(as_images(seen[0], alive), alive, fit, noise.unit, rest, cube.wavenumber)
 
     def draw_noise(self, rng: np.random.Generator) -> Array:
         """Return other noise of the same kind as that of the images, (component, y, x).

@@ -78,6 +78,7 @@ def from_pairs(pairs: Sequence[Pair], params: FinetuneParams, start: Checkpoint)
         tuple(blocks["validation"]),
         start.normalization,
         params.augmentation,
+        start.wavenumber,
     )
     return Material(start, subject, tuple(test), {"pairs": about}, ())
 

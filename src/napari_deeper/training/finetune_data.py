@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -62,7 +62,7 @@ class Subject(Protocol):
     def score(self, net: nn.Module) -> Score:
         """Judge a network in evaluation mode on the validation part."""
 
-    def preview(self, net: nn.Module) -> Mapping[str, Array]:
+    def preview(self, net: nn.Module) -> Mapping[str, NDArray[Any]]:
         """Return images, or spectra, of one validation patch by their names."""
 
 
@@ -193,12 +193,15 @@ class PairSubject:
         Blocks of pairs, (low, high), each (pixel, channel).
     normalization, augmentation
         As in `PatchSubject`.
+    wavenumber
+        (channel,) of the network, cm-1.
     """
 
     train: tuple[tuple[Array, Array], ...]
     validation: tuple[tuple[Array, Array], ...]
     normalization: str
     augmentation: str = "turn"
+    wavenumber: NDArray[np.float64] | None = None
 
     @property
     def n_items(self) -> int:
@@ -220,13 +223,14 @@ class PairSubject:
             [(self.restored(net, low), match(low, high)) for low, high in self.validation]
         )
 
-    def preview(self, net: nn.Module) -> Mapping[str, Array]:
-        """Return the spectra (channel,) of one validation pixel."""
+    def preview(self, net: nn.Module) -> Mapping[str, NDArray[Any]]:
+        """Return the spectra (channel,) of one validation pixel, and their axis where it is known."""
         low, high = self.validation[0]
         at = int(np.argmax(high.std(axis=1)))
         one = slice(at, at + 1)
         now = self.restored(net, low[one])[0]
-        return {"measured": low[at], "now": now, "target": match(low[one], high[one])[0]}
+        found = {"measured": low[at], "now": now, "target": match(low[one], high[one])[0]}
+        return found if self.wavenumber is None else {**found, "wavenumber": self.wavenumber}
 
     def restored(self, net: nn.Module, low: Array) -> Array:
         """Return what a network makes of noisy spectra (pixel, channel)."""

@@ -21,7 +21,8 @@ class Previewer:
     ----------
     path
         ``.npz`` file: images (y, x) ``nearest``, ``bilinear``, ``now``, ``target`` of the channel
-        ``channel``; of pairs the spectra ``measured``, ``now``, ``target``.
+        ``channel``; to denoise the spectra ``measured``, ``now``, ``target`` or
+        ``start``, and their ``wavenumber``.
     seconds
         Between two previews; 0 for none.
     tell

@@ -20,6 +20,7 @@ COLORS = {TUNE: "#E69F00", "scratch": "#56B4E9"}
 NAMES = {TUNE: "fine-tuned", "scratch": "from scratch"}
 BEFORE = "what it started from"
 IMAGES = ("nearest", "bilinear", "now", "target")
+_LEGEND_WIDTH = 80  # of a word
 SPECTRA = {"measured": "#999999", "start": "#56B4E9", "now": "#E69F00", "target": "#009E73"}
 _TINY = 1e-30
 _PSNR, _GAIN = "Validation<br>PSNR (dB)", "Estimated<br>gain (dB)"
@@ -128,7 +129,7 @@ class Preview(QWidget):
         grid.setRowStretch(0, 1)
         self.spectra = _plot(self, "Intensity")
         self.spectra.getPlotItem().setLabel("bottom", "Channel")
-        self.legend = CurveLegend()
+        self.legend = CurveLegend(_LEGEND_WIDTH)
         drawn = QWidget()
         column_of = QVBoxLayout(drawn)
         column_of.setContentsMargins(0, 0, 0, 0)
@@ -174,8 +175,10 @@ class Preview(QWidget):
         item = self.spectra.getPlotItem()
         item.clear()
         shown = {name: color for name, color in SPECTRA.items() if name in spectra}
+        axis = spectra.get("wavenumber", np.arange(len(spectra["measured"])))
+        item.setLabel("bottom", "Raman shift (cm-1)" if "wavenumber" in spectra else "Channel")
         for name, color in shown.items():
-            item.plot(np.asarray(spectra[name], float), pen=pg.mkPen(color))
+            item.plot(axis, np.asarray(spectra[name], float), pen=pg.mkPen(color))
         self.legend.set_entries([Entry(n, c, Qt.PenStyle.SolidLine) for n, c in shown.items()])
 
     def resizeEvent(self, event: Any) -> None:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -128,6 +129,17 @@ def hdf5_bomb(path: Path) -> None:
         data[0, 0] = 1
 
 
+def chunk_bomb(path: Path) -> None:
+    """One chunk of some 180 kB that should unpack to 192 kB, and does to 180 MB."""
+    with h5py.File(path, "w") as file:
+        file["wavenumber"] = WAVENUMBER
+        shape = (64, 64, 12)
+        data = file.create_dataset("a", shape, "f4", chunks=shape, compression="gzip")
+        packer = zlib.compressobj(9)
+        packed = b"".join(packer.compress(bytes(2**20)) for _ in range(180)) + packer.flush()
+        data.id.write_direct_chunk((0, 0, 0), packed)
+
+
 def never_written(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["wavenumber"] = WAVENUMBER
@@ -162,6 +174,7 @@ def test_bombs_are_refused_in_seconds_and_little_memory(tmp_path: Path) -> None:
     (tmp_path / "d.txt.gz").write_bytes(gzip.compress(b"1" * 80 * 2**20, 1))
     hdf5_bomb(tmp_path / "e.h5")
     never_written(tmp_path / "f.h5")
+    chunk_bomb(tmp_path / "g.h5")
     paths = sorted(str(p) for p in tmp_path.iterdir())
     done = subprocess.run(
         [sys.executable, "-c", CHECK, *paths], capture_output=True, text=True, check=False
@@ -218,3 +231,12 @@ def test_no_damage_leaves_files_open(tmp_path: Path) -> None:
             try_read(path)
         (tmp_path / "plain.csv").unlink(missing_ok=True)
     assert len(list(opened.iterdir())) <= before
+
+
+def test_a_chunk_that_unpacks_to_more_than_it_should_is_refused(tmp_path: Path) -> None:
+    chunk_bomb(tmp_path / "a.h5")
+    with pytest.raises(FileError, match="unpacks to more than its 196608 bytes"):
+        nd.read(tmp_path / "a.h5")
+    (tmp_path / "a.h5").rename(tmp_path / "a.mat")
+    with pytest.raises(FileError, match="unpacks to more"):
+        nd.read(tmp_path / "a.mat")

@@ -87,3 +87,16 @@ def test_a_file_of_another_program(tmp_path: Path) -> None:
         file["data"] = np.zeros(3)
     with pytest.raises(FileError, match="no group 'Experiments'"):
         nd.read(tmp_path / "a.hspy")
+
+
+def test_a_signal_in_another_file_is_not_followed(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "elsewhere").mkdir()
+    other = save(tmp_path / "elsewhere", ".hspy")
+    path = save(tmp_path, ".hspy")
+    with h5py.File(path, "a") as file:
+        group = file["Experiments/map"]
+        del group["data"]
+        group["data"] = h5py.ExternalLink(str(other), "/Experiments/map/data")
+    with pytest.raises(FileError, match="lie in another file"):
+        nd.read(path)

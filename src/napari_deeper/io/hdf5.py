@@ -11,6 +11,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,8 @@ _CHUNK = (32, 32, 64)
 _MOST_MEMBERS = 10_000
 _LARGEST_CHUNK = 64 * 2**20
 _SLACK = 4096
+_GZIP, _CHECKSUM = 1, 3  # filters of HDF5
+_MOST_UNPACKED = 1032  # bytes that deflate can make of one
 
 
 def import_h5py(what: str = "HDF5 files need h5py", instead: str = "") -> Any:
@@ -109,14 +113,35 @@ def _check_chunks(node: Any, n_bytes: int) -> None:
     if node.chunks is None:
         return
     chunk_bytes = math.prod(node.chunks) * node.dtype.itemsize
-    stored: list[int] = []
-    node.id.chunk_iter(lambda chunk: stored.append(chunk.size))
-    if chunk_bytes > max(_LARGEST_CHUNK, 2 * n_bytes) or (
-        stored and max(stored) > 1.1 * chunk_bytes + _SLACK
+    stored: list[Any] = []
+    node.id.chunk_iter(stored.append)
+    if chunk_bytes > max(_LARGEST_CHUNK, 2 * n_bytes) or any(
+        chunk.size > 1.1 * chunk_bytes + _SLACK for chunk in stored
     ):
         raise FileError(
             f"the chunks of '{node.name.lstrip('/')}' are of shape {node.chunks}, which cannot be; it is damaged."
         )
+    _check_unpacked(node, stored, chunk_bytes)
+
+
+def _check_unpacked(node: Any, stored: Sequence[Any], chunk_bytes: int) -> None:
+    """Raise `FileError` if a chunk packed by gzip unpacks to more than it should, which HDF5 would let it."""
+    plist = node.id.get_create_plist()
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    if _GZIP not in filters:
+        return
+    place = filters.index(_GZIP)
+    is_last = all(number == _CHECKSUM for number in filters[place + 1 :])
+    for chunk in stored:
+        is_packed = not chunk.filter_mask & (1 << place)
+        if not is_packed or _MOST_UNPACKED * chunk.size <= chunk_bytes:
+            continue
+        unpack, most = zlib.decompressobj(), chunk_bytes + _SLACK
+        _, packed = node.id.read_direct_chunk(chunk.chunk_offset)
+        if not is_last or len(unpack.decompress(packed, most + 1)) > most:
+            raise FileError(
+                f"a chunk of '{node.name.lstrip('/')}' unpacks to more than its {chunk_bytes} bytes; it is damaged."
+            )
 
 
 def _text(link: Any, file: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.contents import Contents, check_memory
 from napari_deeper.io.extras import import_extra
+from napari_deeper.io.hdf5 import load_dataset
 from napari_deeper.io.series import known, laser_line, mean_step, series, spectral_axis
+from napari_deeper.io.zarr_chunks import check_chunks, check_store
 from napari_deeper.spectra.errors import FileError
 
 _UM = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
@@ -37,17 +39,34 @@ def read_hspy(path: Path, variable: str | None) -> Contents:
         group = _experiment(file["Experiments"], variable)
         if h5py.check_vlen_dtype(group["data"].dtype) is not None:
             raise FileError("its signal is ragged: no cube. Save it with spectra of one length.")
-        return hyperspy_contents(_entry(group), "HyperSpy .hspy")
+
+        def load(node: Any) -> NDArray[Any]:
+            if not Path(node.file.filename).samefile(path):
+                raise FileError(
+                    f"the numbers of '{node.name.lstrip('/')}' lie in another file, which is not followed. Save the "
+                    "signal again, into one file."
+                )
+            return load_dataset(node)
+
+        return hyperspy_contents(_entry(group, load), "HyperSpy .hspy")
 
 
 def read_zspy(path: Path, variable: str | None) -> Contents:
     """Read a .zspy folder; `variable` names the experiment where it holds several."""
     import zarr
 
+    check_store(path)
     root = zarr.open_group(path, mode="r")
     if "Experiments" not in root:
         raise FileError("it has no group 'Experiments': HyperSpy did not write it.")
-    return hyperspy_contents(_entry(_experiment(root["Experiments"], variable)), "HyperSpy .zspy")
+
+    def load(node: Any) -> NDArray[Any]:
+        check_memory(node.shape, node.dtype.itemsize)
+        check_chunks(path / node.path, node)
+        return np.asarray(node[...])
+
+    group = _experiment(root["Experiments"], variable)
+    return hyperspy_contents(_entry(group, load), "HyperSpy .zspy")
 
 
 def _experiment(experiments: Any, variable: str | None) -> Any:
@@ -64,24 +83,22 @@ def _experiment(experiments: Any, variable: str | None) -> Any:
     return experiments[variable or names[0]]
 
 
-def _entry(group: Any) -> Entry:
-    """Return an experiment in the form that RosettaSciIO gives."""
+def _entry(group: Any, load: Callable[[Any], NDArray[Any]]) -> Entry:
+    """Return an experiment in the form that RosettaSciIO gives, its arrays as `load` returns them."""
     data = group["data"]
     if data.dtype.kind not in "biuf":
         raise FileError(f"its signal is of type {data.dtype}; it must hold real numbers.")
-    check_memory(data.shape, data.dtype.itemsize)
     axes = []
     for number in range(len(data.shape)):
         node = group[f"axis-{number}"]
         attributes = {key: _plain(node.attrs[key]) for key in _AXIS_KEYS if key in node.attrs}
         if "axis" in node:
-            check_memory(node["axis"].shape, 8)
-            attributes["axis"] = np.asarray(node["axis"][...], dtype=np.float64)
+            attributes["axis"] = np.asarray(load(node["axis"]), dtype=np.float64)
         elif "axis" in node.attrs:
             attributes["axis"] = np.asarray(node.attrs["axis"], dtype=np.float64)
         axes.append({"index_in_array": number} | attributes)
     metadata = _tree(group["metadata"], 0) if "metadata" in group else {}
-    return {"data": np.asarray(data[...]), "axes": axes, "metadata": metadata}
+    return {"data": load(data), "axes": axes, "metadata": metadata}
 
 
 def _tree(group: Any, depth: int) -> dict[str, Any]:

@@ -189,7 +189,18 @@ def write_recipe(recipe: Recipe, path: str | PathLike[str], *, overwrite: bool =
     FileError
         If it cannot be written there, or the file exists.
     """
-    path = check_file_output(Path(path), overwrite=overwrite)
+    return write_record(recipe.to_json(), Path(path), overwrite=overwrite)
+
+
+def write_record(record: Any, path: Path, *, overwrite: bool) -> Path:
+    """Write a JSON file, whole or not at all.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written there, or the file exists.
+    """
+    path = check_file_output(path, overwrite=overwrite)
     with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(recipe.to_json(), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return path

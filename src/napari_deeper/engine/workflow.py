@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -14,9 +13,8 @@ from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance, is_joint
 from napari_deeper.engine.prepare import prepare
 from napari_deeper.engine.recipe import FORMAT as RECIPE_FORMAT
-from napari_deeper.engine.recipe import PRESETS, Recipe, read_record
+from napari_deeper.engine.recipe import PRESETS, Recipe, read_record, write_record
 from napari_deeper.engine.super_resolve import SuperResolveParams
-from napari_deeper.io.write import check_file_output, replacing
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
@@ -181,10 +179,7 @@ def write_workflow(
     FileError
         If it cannot be written there, or the file exists.
     """
-    path = check_file_output(Path(path), overwrite=overwrite)
-    with replacing(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(workflow.to_json(), indent=2) + "\n", encoding="utf-8")
-    return path
+    return write_record(workflow.to_json(), Path(path), overwrite=overwrite)
 
 
 _RAW = PRESETS["raw-for-enhance"]

@@ -138,7 +138,7 @@ def super_resolve_map(
     Eigenimages: Zhuang & Bioucas-Dias 2018, doi 10.1109/JSTARS.2018.2796570. Mixing by what is left
     out: Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1.
     """
-    net = open_image_super_resolver(p.scale, p.device, p.model)
+    net = open_image_super_resolver(p.scale, p.device, p.model, p.precision)
     # Those of shipped weights concern nobody who uses them.
     notes.extend(net.notes if p.model else ())
     progress.update(0.0, "Finding eigenimages")
@@ -210,7 +210,7 @@ def _spectral_noise(parts: low_rank.Components) -> Intensity:
 def _mixture(
     images: Intensity, net: ImageSuperResolver, p: SuperResolveParams, progress: Progress
 ) -> Mixture:
-    judge = net if net.scale == 2 else open_image_super_resolver(2, p.device)
+    judge = net if net.scale == 2 else open_image_super_resolver(2, p.device, precision=p.precision)
     return choose_mixture(judge, images, p.scale, progress)
 
 

@@ -1,7 +1,7 @@
 """Denoise by what the pixels of a map share, where memory does not hold the map but the sums over it.
 
-The same as `low_rank.shrink` and `low_rank.pca` of a map with more pixels than channels, which need no more of it than its
-mean and the products of its channels.
+The same as `low_rank.shrink` and `low_rank.pca` of a map with more pixels than channels: they need no more of it than
+its mean and the products of its channels.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ class SingularValues:
             return np.asarray(self.values > 0, np.float64)
         squared, ratio = np.square(self.relative(sigma)), self.ratio
         root = np.sqrt(np.maximum((squared - ratio - 1) ** 2 - 4 * ratio, 0))
-        return np.where(squared > (1 + np.sqrt(ratio)) ** 2, root / np.maximum(squared, 1e-300), 0.0)
+        return np.where(
+            squared > (1 + np.sqrt(ratio)) ** 2, root / np.maximum(squared, 1e-300), 0.0
+        )
 
     def reliability(self, sigma: float) -> Vector:
         """Return the squared cosine between measured and true scores of each component."""

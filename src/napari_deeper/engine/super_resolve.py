@@ -201,8 +201,10 @@ def _auto(
                 raise
             reason = str(error)
         else:
-            spread = None if found.uncertainty is None else found.uncertainty * unit
-            return found.intensity * unit, spread, found.record
+            for part in (found.intensity, found.uncertainty):
+                if part is not None:  # in place: the arrays are large, and nobody else's
+                    np.multiply(part, unit, out=part)
+            return found.intensity, found.uncertainty, found.record
     notes.append(f"auto interpolated (aligned bilinear): {reason}")
     plain = upsample(image, p.scale, "bilinear", p.phase) * unit
     return plain, None, {"chosen": "bilinear", "network_share": 0.0}

@@ -222,12 +222,9 @@ def _places(n: int, side: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
 @lru_cache(maxsize=128)
 def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
     """Return weights (y, x, s, s, side, side) and variances (y, x, s, s) of all places of a window."""
-    pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
-    fine = (np.arange(max(sides) * scale) - phase) / scale
-    targets = _points(fine[: sides[0] * scale], fine[: sides[1] * scale])
-    apart = _distance(targets, pixels)
+    apart, between = _distances(sides, scale, phase)
     texture = prior.texture * prior.variance
-    matrix = prior.covariance(_distance(pixels, pixels))
+    matrix = prior.covariance(between)
     matrix[np.diag_indices_from(matrix)] += texture + 1
     cross = prior.covariance(apart) + texture * (apart < 1e-9)
     inverse = np.linalg.inv(matrix)
@@ -239,6 +236,15 @@ def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> t
     shape = sides[0], scale, sides[1], scale
     stencil = weights.reshape(*shape, *sides).transpose(0, 2, 1, 3, 4, 5)
     return stencil, np.maximum(variance, 0).reshape(shape).transpose(0, 2, 1, 3)
+
+
+@lru_cache(maxsize=8)
+def _distances(sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
+    """Return those of a window's fine pixels, and of its pixels, from its pixels."""
+    pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
+    fine = (np.arange(max(sides) * scale) - phase) / scale
+    targets = _points(fine[: sides[0] * scale], fine[: sides[1] * scale])
+    return _distance(targets, pixels), _distance(pixels, pixels)
 
 
 def _matern(distance: Array, nu: float, length: float) -> Array:

@@ -13,9 +13,8 @@ from napari_deeper.engine.fine_images import MIN_SIDE, ImageSuperResolver, open_
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.trial import Mixture, choose_mixture
 from napari_deeper.processing import low_rank, shot_noise
-from napari_deeper.processing.interpolation import upsample
+from napari_deeper.processing.interpolation import upsample, upsample_some
 from napari_deeper.processing.kriging import krige_images
-from napari_deeper.processing.threads import over_rows
 from napari_deeper.processing.uncertainty import follow_signal
 from napari_deeper.spectra.progress import Progress
 
@@ -346,7 +345,8 @@ class _Composer:
         images = np.concatenate([images * row, row])
         fine = self._product(images, np.vstack([self.basis, self.mean]) * column, progress)
         if kept is not None:
-            self._add(fine, self._upsample(kept), row[0], column)
+            place, values = upsample_some(kept, self.p.scale, self.p.phase)
+            self._add(fine, place, values, row, column)
         return fine
 
     def variance(
@@ -363,7 +363,8 @@ class _Composer:
         basis = np.vstack([np.square(self.basis), np.ones_like(column), self.rest_variance])
         total = self._product(factors, basis * column, progress)
         if noise_kept is not None:
-            self._add(total, np.square(self._upsample(noise_kept)), row[0], column)
+            place, values = upsample_some(noise_kept, self.p.scale, self.p.phase)
+            self._add(total, place, np.square(values), row, column)
         return total
 
     def _row(self) -> Intensity:
@@ -381,13 +382,17 @@ class _Composer:
             np.matmul(flat.T, basis.astype(np.float32), out=out[part].reshape(flat.shape[1], -1))
         return out
 
-    def _add(self, total: Intensity, kept: Intensity, row: Intensity, column: Intensity) -> None:
-        """Add what was kept, at the scale of the map, in place."""
-
-        def add(part: slice) -> None:
-            total[part] += kept[part] * row[part, :, None] * column
-
-        over_rows(add, len(total), 1)
+    def _add(
+        self,
+        total: Intensity,
+        place: NDArray[np.intp] | slice,
+        values: Intensity,
+        row: Intensity,
+        column: Intensity,
+    ) -> None:
+        """Add what was kept of some fine pixels, brought to the scale of the map, in place."""
+        values *= row.reshape(-1, 1)[place] * column
+        total.reshape(-1, values.shape[1])[place] += values
 
     def _upsample(self, image: Intensity) -> Intensity:
         return upsample(image, self.p.scale, "bilinear", self.p.phase)

@@ -33,8 +33,9 @@ _NEGLIGIBLE = 0.2
 # everything.
 _FLOOR = 0.2
 
-# The digest and the scale of the last map: who denoises and super-resolves one asks twice.
-_last: tuple[bytes, NoiseScale] | None = None
+# The scales of the last few maps by their digests: who denoises and super-resolves one asks twice.
+_known: dict[bytes, NoiseScale] = {}
+_MOST_KNOWN = 4
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,14 @@ def estimate(spectra: Spectra) -> NoiseScale:
     ----------
     Scaling by rows and columns: Cochran & Horne 1977, doi 10.1021/ac50014a048.
     """
-    global _last
     content, shape = np.ascontiguousarray(spectra).data, str(spectra.shape)
     digest = hashlib.blake2b(content, key=shape.encode()).digest()
-    last = _last
-    if last is None or last[0] != digest:
-        _last = last = digest, _estimate(spectra)
-    return last[1]
+    scale = _known.get(digest)
+    if scale is None:
+        scale = _known[digest] = _estimate(spectra)
+    for oldest in list(_known)[:-_MOST_KNOWN]:
+        _known.pop(oldest, None)
+    return scale
 
 
 def _estimate(spectra: Spectra) -> NoiseScale:

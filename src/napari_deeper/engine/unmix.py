@@ -143,6 +143,7 @@ def abundances(
 
 
 def as_params(params: UnmixParams | int | None, settings: dict[str, Any]) -> UnmixParams:
+    """Return the settings of all that a caller gave: at once, as a number of endmembers, or by name."""
     if isinstance(params, int):
         params, settings = None, {"n_endmembers": params} | settings
     if settings.get("n_endmembers") == "estimate":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import Any, cast
 
 import numpy as np
@@ -91,6 +92,12 @@ class Mixing:
         left = np.sqrt(np.mean(rest * rest, axis=1))
         power = float(np.sum(np.mean(common.astype(np.float64) ** 2, axis=1)))
         return amounts, left, Sums(power, int((spectra < 0).sum()))
+
+    def digest(self) -> str:
+        """Return what tells these endmembers and this solver from others."""
+        digest = hashlib.sha256(repr((self._channels, self._params.solver)).encode())
+        digest.update(np.ascontiguousarray(self._moved).tobytes())
+        return digest.hexdigest()[:16]
 
     def result(self, maps: Maps, residual: Maps, sums: Sums) -> Unmixed:
         """Put the result together.

@@ -86,9 +86,7 @@ def largest_simplex(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
     return best
 
 
-def _grow(
-    view: Reduced, sizes: Array, pixels: NDArray[np.intp]
-) -> tuple[NDArray[np.intp], float]:
+def _grow(view: Reduced, sizes: Array, pixels: NDArray[np.intp]) -> tuple[NDArray[np.intp], float]:
     """Swap pixels in as long as the volume grows; return them and the volume, 0 where it is flat.
 
     The volume is that in coordinates over their sizes.

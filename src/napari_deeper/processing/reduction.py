@@ -73,7 +73,7 @@ class HeldSpectra:
 
     def __init__(self, spectra: Spectra) -> None:
         single = spectra.dtype in (np.float32, np.float16)
-        self._data = spectra.astype(np.float32 if single else np.float64, copy=False)
+        self._data: Spectra = spectra.astype(np.float32 if single else np.float64, copy=False)
         self._moments: Moments | None = None
 
     @property
@@ -94,7 +94,9 @@ class HeldSpectra:
 
     def strongest(self, directions: Array, n: int) -> tuple[NDArray[np.intp], Array]:
         """Return the (n, direction) pixels that reach farthest along each direction, and how far, squared."""
-        return strongest(self.project(directions), n)
+        power = np.asarray(self.project(directions), np.float64) ** 2
+        pixels = highest(power, n)
+        return pixels, np.take_along_axis(power, pixels, axis=0)
 
     def sample(self) -> Array:
         """Return the spectra (pixel, channel) of `sampled` pixels."""
@@ -241,15 +243,12 @@ def project(data: Spectra, directions: Array, offset: Array | None = None) -> Ar
     return out
 
 
-def strongest(coordinates: Spectra, n: int) -> tuple[NDArray[np.intp], Array]:
-    """Return the (n, direction) rows of (pixel, direction) with the largest squares, and these squares.
-
-    Fewer where there are fewer pixels.
-    """
-    power = np.square(coordinates, dtype=np.float64)
-    n = min(n, len(power))
-    pixels = np.argpartition(power, len(power) - n, axis=0)[len(power) - n :]
-    return pixels, np.take_along_axis(power, pixels, axis=0)
+def highest(values: Array, n: int) -> NDArray[np.intp]:
+    """Return the rows (n, column) of the n highest values of each column, or of all where there are fewer."""
+    n = min(n, len(values))
+    if not n:
+        return np.zeros((0, values.shape[1]), np.intp)
+    return np.argpartition(values, len(values) - n, axis=0)[len(values) - n :]
 
 
 def thin_rows(n_products: int) -> int:

@@ -80,8 +80,7 @@ class Mosaic:
                 part = progress.part(number / n, (number + 1) / n)
                 text = f"{label}, window {number + 1} of {n}"
                 part.update(0.0, text)
-                inner = Progress(lambda f, _, p=part, t=text: p.update(f, t), progress.cancel)
-                self._keep(number, one(window, inner))
+                self._keep(number, one(window, _saying(text, part)))
             self._write_around(number)
         return [self.work.facts(_facts(i)) for i in range(n)]
 
@@ -166,6 +165,15 @@ class Mosaic:
             for i, span in enumerate(spans)
             if span.start * self.scale < tile.stop and tile.start < span.stop * self.scale
         ]
+
+
+def _saying(text: str, progress: Progress) -> Progress:
+    """Return a progress that says this, whatever it is told."""
+
+    def report(fraction: float, _: str) -> None:
+        progress.update(fraction, text)
+
+    return Progress(report, progress.cancel)
 
 
 def _facts(number: int) -> str:

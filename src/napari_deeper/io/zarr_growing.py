@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,29 @@ class GrowingStore:
         import zarr
 
         n_y, n_x, n_channels = self.shape = shape
-        self._group = zarr.open_group(path, mode="a", zarr_format=3)
-        self._names = (FULL, *(name for name in TRUST if name in beside))
-        for name in self._names:
-            if name not in self._group:
-                flat = name == "flagged"
-                whole = (n_y, n_x) if flat else (n_channels, n_y, n_x)
-                new_array(self._group, name, whole, bool if flat else np.float32)
+        self._group: Any = zarr.open_group(path, mode="a", zarr_format=3)
+        self._arrays: dict[str, Any] = {}
+        for name in (FULL, *(name for name in TRUST if name in beside)):
+            flat = name == "flagged"
+            whole = (n_y, n_x) if flat else (n_channels, n_y, n_x)
+            if name in self._group:  # how it is to be written is not kept in the store
+                array: Any = self._group[name]
+                array = array.with_config({"write_empty_chunks": True})
+            else:
+                array = new_array(self._group, name, whole, bool if flat else np.float32)
+            self._arrays[name] = array
 
     def put(self, tile: Tile, values: NDArray[Any], name: str = FULL) -> None:
         """Write a tile of whole chunks: (y, x, channel), or (y, x) of the flags."""
         if values.ndim == 3:
-            self._group[name][:, tile[0], tile[1]] = np.moveaxis(values, 2, 0)
+            self._arrays[name][:, tile[0], tile[1]] = np.moveaxis(values, 2, 0)
         else:
-            self._group[name][tile] = values
+            self._arrays[name][tile] = values
+
+    def count_flags(self) -> int:
+        """Count the pixels that are flagged."""
+        flags = self._arrays["flagged"]
+        return sum(int(flags[y : y + CHUNK[1]].sum()) for y in range(0, flags.shape[0], CHUNK[1]))
 
     def finish(self, header: dict[str, Any], on_level: Callable[[float], None] = _ignore) -> None:
         """Add the levels and the header, once all tiles are there; ``on_level`` is told the part done."""
@@ -74,9 +84,12 @@ class GrowingStore:
         for level in range(int(self._group.attrs.get(_LEVELS, 1)), levels):
             # each level has a quarter of the pixels of the one before
             start, stop = 1 - 4.0 ** (1 - level), 1 - 4.0**-level
-            _halve_into(self._group, level, lambda f, a=start, b=stop: on_level(a + (b - a) * f))
+            _halve_into(self._group, level, partial(_within, on_level, start, stop))
             self._group.attrs[_LEVELS] = level + 1
-        attributes = {"ome": multiscale(place, levels), ATTRIBUTE: plain | {LISTED: [*self._names]}}
+        attributes = {
+            "ome": multiscale(place, levels),
+            ATTRIBUTE: plain | {LISTED: [*self._arrays]},
+        }
         self._group.attrs.put(attributes)
 
 
@@ -87,6 +100,10 @@ def new_stored(
     """Write a cube tile by tile; it takes its name once it is complete, and leaves nothing if that fails."""
     with replacing(path, overwrite=overwrite) as temporary:
         yield GrowingStore(temporary, shape)
+
+
+def _within(told: Callable[[float], None], start: float, stop: float, fraction: float) -> None:
+    told(start + (stop - start) * fraction)
 
 
 def _halve_into(group: Any, level: int, on_part: Callable[[float], None]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_deeper.cli.console import progress_bar
+from napari_deeper.cli.console import kept_parts, progress_bar
 from napari_deeper.cli.flags import Source, reading_from, settings_from
 from napari_deeper.engine.references import Match, match_references
 from napari_deeper.engine.unmix_files import unmixed_files
@@ -80,6 +80,7 @@ def run_unmix(values: dict[str, Any]) -> None:
     references = read_endmembers(values["references"]) if values["references"] else None
     sources = [values["source"], *(values["apply_to"] or ())]
     with (
+        kept_parts(folder),
         progress_bar(values["quiet"]) as progress,
         unmixed_files(sources, folder, params, use, reading_from(values), progress) as results,
     ):

@@ -20,7 +20,7 @@ from napari_deeper.engine.unmix_settings import METHODS, UnmixParams
 from napari_deeper.engine.unmix_solve import Mixing, Sums, by_share
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.io.zarr_rows import StoredCube, Tile, pixels_of
-from napari_deeper.processing.moments import Moments, moments_about_mean, no_moments
+from napari_deeper.processing.moments import Moments, moments, no_moments
 from napari_deeper.processing.reduction import Array, highest, project, sampled
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers, as_endmembers
@@ -83,7 +83,7 @@ def measured(passes: TilePasses) -> StoredSpectra:
     def treat(tile: Tile) -> Arrays:
         spectra = passes.spectra(tile)
         finite = _finite(spectra)
-        sums = moments_about_mean(_of(spectra, finite), double=True)
+        sums = moments(_of(spectra, finite), double=True)
         return {"finite": finite, **_as_arrays(sums)}
 
     def join(first: Arrays, second: Arrays) -> Arrays:
@@ -211,7 +211,7 @@ class StoredSpectra:
         places = self._places()[list(pixels)]
         kept = self._kept.copy()
         kept[places] = False
-        sums = self._sums.without(moments_about_mean(self.rows(pixels)))
+        sums = self._sums.without(moments(self.rows(pixels)))
         removed = (*self._removed, *sorted(places.tolist()))
         return StoredSpectra(self._passes, kept, sums, removed)
 

@@ -47,7 +47,12 @@ class Moments:
         return self.scatter + self.n_pixels * np.outer(self.mean, self.mean)
 
     def joined(self, other: Moments) -> Moments:
-        """Return those of the pixels of both."""
+        """Return those of the pixels of both.
+
+        References
+        ----------
+        Chan, Golub & LeVeque 1983, doi 10.1080/00031305.1983.10483115.
+        """
         n = self.n_pixels + other.n_pixels
         if not n:
             return self
@@ -74,7 +79,7 @@ def no_moments(n_channels: int) -> Moments:
     return Moments(np.zeros(n_channels), np.zeros((n_channels, n_channels)), 0, 0.0)
 
 
-def moments_about_mean(data: Spectra, *, double: bool = False) -> Moments:
+def moments(data: Spectra, *, double: bool = False) -> Moments:
     """Sum up (pixel, channel), in blocks that stay in the processor's cache.
 
     Parameters

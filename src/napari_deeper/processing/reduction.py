@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.moments import Moments, moments_about_mean
+from napari_deeper.processing.moments import Moments, moments
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]
@@ -85,7 +85,7 @@ class HeldSpectra:
     def moments(self) -> Moments:
         """Return the mean and the scatter."""
         if self._moments is None:
-            self._moments = moments_about_mean(self._data)
+            self._moments = moments(self._data)
         return self._moments
 
     def project(self, directions: Array, offset: Array | None = None) -> Spectra:
@@ -218,24 +218,6 @@ def sampled(n_pixels: int) -> NDArray[np.intp]:
     """Return which pixels stand for so many: 4096 at most, evenly spread."""
     n_sampled = min(n_pixels, _MOST_SAMPLED)
     return np.linspace(0, n_pixels - 1, n_sampled).astype(np.intp)
-
-
-def merged(first: Moments, second: Moments) -> Moments:
-    """Return the moments of two maps together.
-
-    References
-    ----------
-    Chan, Golub & LeVeque 1983, doi 10.1080/00031305.1983.10483115.
-    """
-    n = first.n_pixels + second.n_pixels
-    apart = second.mean - first.mean
-    between = np.outer(apart, apart) * (first.n_pixels * second.n_pixels / n)
-    return Moments(
-        first.mean + apart * (second.n_pixels / n),
-        first.scatter + second.scatter + between,
-        n,
-        max(first.rounding, second.rounding),
-    )
 
 
 def project(data: Spectra, directions: Array, offset: Array | None = None) -> Array:

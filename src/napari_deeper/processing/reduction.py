@@ -150,7 +150,7 @@ class Reduced:
         some = self.usable[:, None]
         high = self.coordinates.max(axis=0, where=some, initial=0)
         low = self.coordinates.min(axis=0, where=some, initial=0)
-        return np.maximum(high, -low).astype(np.float64)
+        return np.asarray(np.maximum(high, -low), np.float64)
 
     def outermost(
         self, directions: Array, *, signed: bool = False

@@ -17,6 +17,7 @@ from napari_deeper.cli.batching import (
     BATCH_HELP,
     WATCH_FILES,
     WATCH_HELP,
+    WORKER_FLAGS,
     run_batch,
     run_watch,
 )
@@ -26,6 +27,7 @@ from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_eval
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
+    VERB_FILES,
     Debug,
     Excitation,
     Force,
@@ -122,7 +124,8 @@ def _add_verb(name: str, params_type: type[Params], verb: FileVerb, text: str) -
             _run(params_type, verb, values)
 
     command.__doc__ = text
-    app.command(name, no_args_is_help=True)(with_flags(params_type, command))
+    files = {**VERB_FILES, **WORKER_FLAGS}
+    app.command(name, no_args_is_help=True)(with_flags(params_type, command, files))
 
 
 def _run(params_type: type[Params], verb: FileVerb, values: dict[str, Any]) -> None:
@@ -134,6 +137,8 @@ def _run(params_type: type[Params], verb: FileVerb, values: dict[str, Any]) -> N
             params,
             overwrite=values["force"],
             reading=reading_from(values),
+            workers=values["workers"],
+            scheduler=values["scheduler"],
             progress=progress,
         )
     if not values["quiet"]:

@@ -61,7 +61,7 @@ def on_cluster(
                 continue
             progress.update(0.0, f"Looking at {task.source.name}")
             if client is None:  # not before there is something to do
-                client = stack.enter_context(_client(scheduler, workers))
+                client = stack.enter_context(connected(scheduler, workers))
             # Writing a file is no pure function: two runs of one client must not share it.
             future = client.submit(_on_worker, _absolute(task), pure=False, key=_key(task))
             waiting[future.key] = task
@@ -117,7 +117,8 @@ def _key(task: Task) -> str:
 
 
 @contextmanager
-def _client(scheduler: str, workers: int) -> Iterator[Any]:
+def connected(scheduler: str, workers: int) -> Iterator[Any]:
+    """Give a client of a cluster, or of so many processes of this computer."""
     try:
         distributed: Any = import_module("distributed")
     except ImportError as error:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from napari_deeper.engine.mosaic import Made, Mosaic
 from napari_deeper.engine.tiles import Tile as Window
 from napari_deeper.engine.tiles import cut
+from napari_deeper.engine.window_pool import window_pool
 from napari_deeper.engine.work_folder import WorkFolder, task_of_file, working
 from napari_deeper.io.write import check_output, put_in_place
 from napari_deeper.io.zarr_growing import GrowingStore
@@ -97,6 +99,8 @@ def run_in_windows(
     overwrite: bool,
     progress: Progress,
     survey: Callable[[WorkFolder, Progress], None] | None = None,
+    workers: int = 1,
+    scheduler: str = "",
 ) -> None:
     """Run a verb from a store to a new one; stopped, it goes on where it was when it is run again.
 
@@ -112,6 +116,8 @@ def run_in_windows(
         Replace an existing output.
     survey
         Looks at the whole map first.
+    workers, scheduler
+        As `window_pool` takes them.
 
     Raises
     ------
@@ -131,10 +137,9 @@ def run_in_windows(
         store = GrowingStore(work.path / _RESULT, shape, verb.beside)
         mosaic = Mosaic(windows, verb.scale, store, (FULL, *verb.beside), work)
 
-        def one(window: Window, part: Progress) -> Made:
-            return _make(stored, window, verb, work, part)
-
-        found = mosaic.make(one, progress.part(0.0, 1 - _LEVELS_TAKE), verb.label)
+        one = partial(_make, stored, verb, work)
+        with window_pool(workers, scheduler, progress) as pool:
+            found = mosaic.make(one, progress.part(0.0, 1 - _LEVELS_TAKE), verb.label, pool)
         varied = [facts for facts in found if facts]
         if not varied:
             raise CubeError(
@@ -158,7 +163,7 @@ def window_side(n_channels: int, scale: int) -> int:
 
 
 def _make(
-    stored: StoredCube, window: Window, verb: WindowedVerb, work: WorkFolder, progress: Progress
+    stored: StoredCube, verb: WindowedVerb, work: WorkFolder, window: Window, progress: Progress
 ) -> Made:
     block = stored.read((window.y, window.x))
     _check_finite(block, window, stored)

@@ -276,3 +276,19 @@ def test_memory_does_not_grow_with_the_map(tmp_path, monkeypatch):
     )
     n_bytes = 4 * 330 * 330 * 200
     assert int(done.stdout) * 1024 < 0.5 * n_bytes
+
+
+def test_a_workflow_goes_from_store_to_store(noisy, tmp_path):
+    source = nd.write(noisy, tmp_path / "in.zarr")
+    recipe = nd.Recipe((nd.Crop(650.0, 1700.0),))
+    workflow = nd.Workflow(
+        prepare=recipe,
+        denoise=nd.DenoiseParams(method="low-rank"),
+        super_resolve=nd.SuperResolveParams(method="bilinear"),
+    )
+    (made,) = nd.batch(workflow, source, tmp_path / "out", workers=1)
+    assert made.outcome == "done", made.text
+    ours, theirs = nd.read(made.target), nd.run_workflow(noisy, workflow)
+    assert relative(ours.intensity, theirs.intensity) < 1e-5
+    assert [s.verb for s in ours.provenance] == [s.verb for s in theirs.provenance]
+    assert sorted(p.name for p in made.target.parent.iterdir() if p.is_dir()) == ["in.zarr"]

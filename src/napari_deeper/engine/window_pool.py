@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from napari_deeper.engine.batch_cluster import connected
+from napari_deeper.engine.dask_client import connected
 from napari_deeper.engine.mosaic import Pool
 from napari_deeper.models.kept import keeping
 from napari_deeper.spectra.errors import DeeperError

@@ -14,7 +14,7 @@ from napari_deeper.engine.work_folder import WorkFolder
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.processing import low_rank_sums, smoothing
 from napari_deeper.processing.low_rank_sums import Projection
-from napari_deeper.processing.reduction import Moments, merged, moments
+from napari_deeper.processing.moments import Moments, moments
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError
 from napari_deeper.spectra.progress import Progress
@@ -111,7 +111,7 @@ def _add(total: Moments | None, spectra: NDArray[np.float32]) -> Moments | None:
 def _both(first: Moments | None, second: Moments | None) -> Moments | None:
     if first is None or second is None:
         return first or second
-    return merged(first, second)
+    return first.joined(second)
 
 
 def _save_sums(work: WorkFolder, name: str, sums: Moments | None) -> None:

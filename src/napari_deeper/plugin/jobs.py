@@ -13,7 +13,7 @@ from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
-from napari_deeper.plugin.torch_loading import let_go_while_torch_loads
+from napari_deeper.plugin.slow_imports import let_go_while_torch_loads, load_for_layers
 from napari_deeper.spectra.errors import Cancelled
 from napari_deeper.spectra.progress import Progress
 
@@ -38,6 +38,7 @@ class _Run:
 
     def _target(self) -> None:
         try:
+            load_for_layers()
             self.result = self._work(Progress(self._report, self.cancel))
         except Exception as error:
             self.error = error

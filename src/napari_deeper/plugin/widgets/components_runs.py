@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -191,13 +190,7 @@ class ComponentsRuns(ComponentsPage):
         if self.running:
             return
         self.failure = ""
-
-        def ready(progress: Progress) -> Any:
-            # napari loads pandas with its first layer of labels, for which the window would stand still
-            import_module("pandas")
-            return work(progress)
-
-        self._jobs.start(ready)
+        self._jobs.start(work)
         self._on_progress(0.0, "Starting", None)
         self.refresh()
 

@@ -1,4 +1,4 @@
-"""Load torch in a worker without holding the window up."""
+"""Load slow libraries in a worker without holding the window up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -25,6 +26,11 @@ def let_go_while_torch_loads() -> None:
     known = any(isinstance(finder, _TorchWatch) for finder in sys.meta_path)
     if os.name == "posix" and "torch" not in sys.modules and not known:
         sys.meta_path.insert(0, _TorchWatch())
+
+
+def load_for_layers() -> None:
+    """Load what napari loads with its first layer that is no image, for which the window would stand still."""
+    import_module("pandas")
 
 
 class _TorchWatch(MetaPathFinder):

@@ -69,7 +69,8 @@ def compare(
     # the last bits have no seams worth a figure
     told = f"{seam:.2f}" if apart > 1e-5 and np.isfinite(seam) else "-"
     print(
-        f"| {name} | {relative(parts, truth):.4f} | {relative(whole, truth):.4f} | {apart:.1e} | {told} | {ratio:.2f} |",
+        f"| {name} | {relative(parts, truth):.4f} | {relative(whole, truth):.4f} | {apart:.1e} | {told} "
+        f"| {ratio:.2f} |",
         flush=True,
     )
 

@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
     noisy = measure(made.cube, DWELL, np.random.default_rng(SEED + 1))
     large_files.STREAM_FROM_BYTES = 0
     if quick:
-        window_run.MOST_VALUES = 32 * 32 * n_channels
+        window_run.MOST_VALUES = window_run.MOST_FINE_VALUES = 32 * 32 * n_channels
     print(f"{n} x {n} x {n_channels}, error as measured {relative(noisy.intensity, truth):.4f}\n")
     print(
         "| method | error in windows | error whole | windows against whole | seam | time in windows / whole |"

@@ -28,8 +28,9 @@ from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
 
-# Values of a result that are made at once. `auto` takes some fifteen times their bytes beside: with torch, under 2 GB.
-MOST_VALUES = 2**23 + 2**22
+# Values of a result that are made at once: denoised, `auto` takes some fifteen times their bytes beside, finer ones some
+# eight; with torch, under 2 GB.
+MOST_VALUES, MOST_FINE_VALUES = 13_000_000, 33_000_000
 _SIDES = (32, 512)
 _RESULT = "result.zarr"
 # Of the whole, the part of the time that the coarser levels of a large result take.
@@ -156,8 +157,7 @@ def run_in_windows(
 def window_side(n_channels: int, scale: int) -> int:
     """Return the longest side of a window in measured pixels, so that memory holds what is made of it."""
     least, most = _SIDES
-    # of a finer result less is made beside
-    values = MOST_VALUES * (2 if scale > 1 else 1)
+    values = MOST_FINE_VALUES if scale > 1 else MOST_VALUES
     side = math.isqrt(values // n_channels) // scale
     return min(most, max(least, side // 16 * 16))
 

@@ -28,8 +28,8 @@ from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
 
-# Values of a result that are made at once: denoised, `auto` takes some fifteen times their bytes beside, finer ones some
-# eight; with torch, under 2 GB.
+# Values of a result that are made at once: denoised, `auto` takes some fifteen times their bytes beside, finer ones
+# some eight; with torch, under 2 GB.
 MOST_VALUES, MOST_FINE_VALUES = 13_000_000, 33_000_000
 _SIDES = (32, 512)
 _RESULT = "result.zarr"

@@ -18,7 +18,7 @@ from napari_deeper.engine.tiles import Tile as Window
 from napari_deeper.engine.tiles import cut
 from napari_deeper.engine.window_pool import window_pool
 from napari_deeper.engine.work_folder import WorkFolder, task_of_file, working
-from napari_deeper.io.write import check_output, put_in_place
+from napari_deeper.io.write import check_output, put_in_place, writing
 from napari_deeper.io.zarr_growing import GrowingStore
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.io.zarr_store import FULL
@@ -131,7 +131,7 @@ def run_in_windows(
     side = verb.side or window_side(n_channels, verb.scale)
     windows = cut(n_y, n_x, side, verb.scale, verb.overlap)
     task = {"verb": verb.label, **verb.settings, "input": task_of_file(source), "side": side}
-    with working(target, task) as work:
+    with working(target, task) as work, writing(target):
         if survey is not None:
             survey(work, progress.part(0.0, 0.2))
             progress = progress.part(0.2, 1.0)

@@ -84,16 +84,16 @@ def measured(passes: TilePasses) -> StoredSpectra:
         spectra = passes.spectra(tile)
         finite = _finite(spectra)
         sums = moments(_of(spectra, finite), double=True)
-        return {"finite": finite, **_as_arrays(sums)}
+        return {"finite": finite, **sums.arrays()}
 
     def join(first: Arrays, second: Arrays) -> Arrays:
-        sums = _as_moments(first).joined(_as_moments(second))
+        sums = Moments.from_arrays(first).joined(Moments.from_arrays(second))
         finite = np.concatenate([first["finite"], second["finite"]])
-        return {"finite": finite, **_as_arrays(sums)}
+        return {"finite": finite, **sums.arrays()}
 
     sums, kept = no_moments(n_channels), np.zeros(n_y * n_x, bool)
     for pixels, part in passes.run("sums", treat, join, "Looking at all spectra", _OF_SUMS):
-        sums = sums.joined(_as_moments(part))
+        sums = sums.joined(Moments.from_arrays(part))
         kept[pixels] = part["finite"]
     if not sums.n_pixels:
         raise CubeError("Every pixel holds NaN or infinity: nothing was measured.")
@@ -272,13 +272,3 @@ def _finite(spectra: NDArray[np.float32]) -> Mask:
 
 def _of(spectra: NDArray[np.float32], some: Mask) -> NDArray[np.float32]:
     return spectra if some.all() else spectra[some]
-
-
-def _as_arrays(sums: Moments) -> Arrays:
-    counts = np.array([sums.n_pixels, sums.rounding])
-    return {"mean": sums.mean, "scatter": sums.scatter, "counts": counts}
-
-
-def _as_moments(arrays: Arrays) -> Moments:
-    n, rounding = arrays["counts"].tolist()
-    return Moments(arrays["mean"], arrays["scatter"], int(n), float(rounding))

@@ -27,6 +27,8 @@ SOURCE = "napari_deeper_source"
 ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
 # In the metadata of a heatmap: what it shows, as a dict of measure, low, high, over, baseline, unit and label.
 SHOWS = "napari_deeper_shows"
+# Of which the contrast is told: more take the window longer, and tell no more.
+_MOST_VALUES = 200_000
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -59,7 +61,10 @@ def layer_tuple(cube: RamanCube) -> LayerTuple:
 
 def contrast_limits(intensity: NDArray[Any], percentile: float = 99.9) -> tuple[float, float]:
     """Return display limits that a few bright or dead pixels do not decide."""
-    values = intensity.reshape(-1)[:: max(1, intensity.size // 1_000_000)]
+    every = max(1, intensity.size // _MOST_VALUES)
+    while np.gcd(every, intensity.shape[-1]) > 1:  # else some channels alone would be looked at
+        every += 1
+    values = intensity.reshape(-1)[::every]
     values = values[np.isfinite(values)]
     if values.size == 0:
         return 0.0, 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,17 @@ class Moments:
     def products(self) -> Array:
         """(channel, channel) sum of the products of the spectra, not of their deviations."""
         return self.scatter + self.n_pixels * np.outer(self.mean, self.mean)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return them as named arrays, to be kept."""
+        counts = np.array([self.n_pixels, self.rounding])
+        return {"mean": self.mean, "scatter": self.scatter, "counts": counts}
+
+    @classmethod
+    def from_arrays(cls, found: Mapping[str, Array]) -> Moments:
+        """Return what `arrays` gave."""
+        n, rounding = found["counts"].tolist()
+        return cls(found["mean"], found["scatter"], int(n), float(rounding))
 
     def joined(self, other: Moments) -> Moments:
         """Return those of the pixels of both.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from napari_deeper.plugin.component_layers import ComponentLayers
+from napari_deeper.plugin.component_layers import ComponentLayers, Result
 from napari_deeper.plugin.component_session import Session, search, solve
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers, shown_endmembers
 from napari_deeper.plugin.widgets.components_page import ComponentsPage
 from napari_deeper.plugin.widgets.form import Remembered
@@ -31,7 +31,7 @@ class ComponentsRuns(ComponentsPage):
         self.failure = ""  # why the last run changed nothing
         self.session = Session()
         self.layers = ComponentLayers(self._viewer)
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._remembered = Remembered("components")
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -197,18 +197,30 @@ class ComponentsRuns(ComponentsPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, found: Any, error: Exception | None) -> None:
+    def _on_end(self, found: Any, error: Exception | None) -> Pieces | None:
         if error is not None or found is None:
             self._fail(error or DeeperError("Nothing was found."))
-            return
+            return None
         results, notes = found
         results = [r for r in results if r[0] in self._viewer.layers]
         if not results:
             self._fail(DeeperError("The cube was removed meanwhile."))
-            return
-        self.session.take(results)
-        self._show(add=True)
-        self.foot.show_end("\n".join([*self.session.verdict(), *notes]), done=True)
+            return None
+        return self._show_found(results, notes)
+
+    def _show_found(self, results: list[Result], notes: list[str]) -> Pieces:
+        """Show what came out, a layer in a turn, and tell of it."""
+        s = self.session
+        s.take(results)
+        self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
+        yield
+        shown = None
+        while shown != (
+            wanted := (s.drawn, self.form.kinds())
+        ):  # the user may choose others meanwhile
+            shown = wanted
+            yield from self.layers.update_in_turns(s.results, *wanted)
+        self.foot.show_end("\n".join([*s.verdict(), *notes]), done=True)
 
     def _fail(self, error: Exception) -> None:
         self.failure = in_words(error, "Cancelled.")

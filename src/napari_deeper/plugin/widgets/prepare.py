@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_deeper.engine.prepare_settings import Despike, Normalize
 from napari_deeper.engine.recipe import Recipe
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import cube_from_layer, cube_layers, pixel_at
 from napari_deeper.plugin.pinned_pixels import PinnedPixels
 from napari_deeper.plugin.prepare_job import Prepared, add_prepared, prepare_each
@@ -28,6 +28,7 @@ from napari_deeper.plugin.widgets.workspace import (
     tabify_beside_ours,
 )
 from napari_deeper.processing.normalization import UNITS
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class PrepareWidget(DockPage):
         self.failure = ""  # why the last run ended without results
         self._behind = False  # another tab
         self._source: tuple[Any, Any, PreviewSource] | None = None  # layer, its data, the cube
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._live = LivePreview(self, self._on_look)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -268,18 +269,22 @@ class PrepareWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, prepared: Prepared | None, error: Exception | None) -> None:
-        if prepared is None:
-            self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
-        else:
-            done, notes = prepared
-            for source, cube in done:
-                add_prepared(self._viewer, source, cube)
-                self.cube.keep(source)
-            added = ", ".join(cube.name for _, cube in done)
-            told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
-            self.foot.show_end("\n".join([told, *notes]), done=bool(done))
+    def _on_end(self, prepared: Prepared | None, error: Exception | None) -> Pieces | None:
+        if prepared is not None:
+            return self._show(*prepared)
+        self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
         self.refresh()
+        return None
+
+    def _show(self, done: list[tuple[Any, RamanCube]], notes: list[str]) -> Pieces:
+        """Add the results as layers, one in a turn, and tell of them."""
+        for source, cube in done:
+            add_prepared(self._viewer, source, cube)
+            self.cube.keep(source)
+            yield
+        added = ", ".join(cube.name for _, cube in done)
+        told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
+        self.foot.show_end("\n".join([told, *notes]), done=bool(done))
 
     def _fail(self, text: str) -> None:
         self.failure = text

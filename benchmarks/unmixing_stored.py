@@ -30,6 +30,7 @@ from napari_deeper.simulate.cells import cell
 N_ENDMEMBERS = 5
 TILE = 64
 SNR = 20.0
+RAY = 2000.0  # times the highest intensity: strong enough to stand out of millions of pixels
 
 
 def make_store(path: Path, gigabytes: float, n_channels: int) -> tuple[int, int, int]:
@@ -43,14 +44,15 @@ def make_store(path: Path, gigabytes: float, n_channels: int) -> tuple[int, int,
     rng, sigma = np.random.default_rng(0), float(pure.std()) / SNR
     header = nd.RamanCube(pure[:1, :1], made.cube.wavenumber[picked]).header()
     header["metadata"] = {"name": "large", "axis_unit": "cm-1"}
-    rays = {tuple(place) for place in rng.integers(0, side // TILE, (4, 2)).tolist()}
+    rays = [tuple(place) for place in rng.integers(0, side // TILE, (4, 2)).tolist()]
     with new_stored(path, shape, overwrite=False) as store:
         for rows, columns in tiles_of(shape):
             block = pure[: rows.stop - rows.start, : columns.stop - columns.start]
             block = block * np.float32(rng.uniform(0.5, 1.5))
             block += sigma * rng.standard_normal(block.shape, dtype=np.float32)
-            if (rows.start // TILE, columns.start // TILE) in rays:
-                block[3, 5, n_channels // 3] += 500 * pure.max()
+            for number, ray in enumerate(rays, 1):
+                if ray == (rows.start // TILE, columns.start // TILE):
+                    block[3, number, number * n_channels // 6] += RAY * pure.max()
             store.put((rows, columns), block)
         store.finish(header)
     return shape

@@ -17,6 +17,8 @@ from napari_deeper.spectra.progress import Progress
 
 Arrays = dict[str, NDArray[Any]]
 Pixels = NDArray[np.intp]
+Treat = Callable[[Tile], Arrays]
+Join = Callable[[Arrays, Arrays], Arrays]
 
 # So much of a cube is done again at most when a run that was stopped goes on.
 PART_BYTES = 128 * 2**20
@@ -88,8 +90,8 @@ class TilePasses:
     def run(
         self,
         name: str,
-        treat: Callable[[Tile], Arrays],
-        join: Callable[[Arrays, Arrays], Arrays],
+        treat: Treat,
+        join: Join,
         label: str,
         share: float,
     ) -> Iterator[tuple[Pixels, Arrays]]:
@@ -125,8 +127,8 @@ class TilePasses:
     def _make(
         self,
         parts: list[list[Tile]],
-        treat: Callable[[Tile], Arrays],
-        join: Callable[[Arrays, Arrays], Arrays],
+        treat: Treat,
+        join: Join,
         progress: Progress,
         label: str,
     ) -> Iterator[Arrays]:

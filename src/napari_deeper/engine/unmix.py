@@ -12,8 +12,8 @@ from napari_deeper.engine.unmix_search import find
 from napari_deeper.engine.unmix_settings import METHODS, UnmixParams
 from napari_deeper.engine.unmix_solve import Mixing, Sums, by_share
 from napari_deeper.engine.unmixed import Unmixed
+from napari_deeper.processing.map_spectra import HeldSpectra
 from napari_deeper.processing.missing import usable_pixels
-from napari_deeper.processing.reduction import HeldSpectra
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers, as_endmembers

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.processing.endmember_count import estimate_n_endmembers
 from napari_deeper.processing.endmember_search import search
-from napari_deeper.processing.reduction import Array, MapSpectra
+from napari_deeper.processing.map_spectra import Array, MapSpectra
 from napari_deeper.processing.vca import PureSpectra
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import Array, MapSpectra, Spectra, check
+from napari_deeper.processing.map_spectra import Array, MapSpectra, Spectra, check
 
 MOST = 20
 # So many directions are looked at: were all of them structure, there would be no noise to compare with.

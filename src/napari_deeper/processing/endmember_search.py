@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra
 from napari_deeper.processing.n_findr import n_findr
 from napari_deeper.processing.nmf import nmf
 from napari_deeper.processing.pixel_purity import pixel_purity
-from napari_deeper.processing.reduction import MapSpectra, Spectra
 from napari_deeper.processing.vca import PureSpectra, find_endmembers, vca
 from napari_deeper.spectra.errors import ParameterError
 

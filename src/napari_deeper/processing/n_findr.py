@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import MapSpectra, Reduced, Spectra, check, reduce
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, reduce
 from napari_deeper.processing.vca import PureSpectra, find_corners, take
 from napari_deeper.spectra.errors import CubeError, ParameterError
 

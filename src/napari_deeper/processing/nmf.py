@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.processing.map_spectra import Array, MapSpectra, Spectra, blocks, check
 from napari_deeper.processing.n_findr import N_STARTS, largest_simplex
-from napari_deeper.processing.reduction import (
-    Array,
-    MapSpectra,
-    Spectra,
-    blocks,
-    check,
-    farthest,
-    reduce,
-)
+from napari_deeper.processing.reduction import farthest, reduce
 from napari_deeper.processing.vca import PureSpectra, take
 from napari_deeper.spectra.errors import CubeError
 

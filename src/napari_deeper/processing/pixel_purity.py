@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import MapSpectra, Reduced, Spectra, check, reduce
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, reduce
 from napari_deeper.processing.vca import PureSpectra, take
 from napari_deeper.spectra.errors import CubeError, ParameterError
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.abundances import conditioning, unmix
-from napari_deeper.processing.reduction import MapSpectra, Reduced, Spectra, check, decibels, reduce
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, decibels, reduce
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]

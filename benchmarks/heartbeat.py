@@ -15,6 +15,7 @@ from typing import Any
 
 from napari._qt.qt_main_window import _QtMainWindow
 from napari.components import LayerList
+from napari.layers.base.base import PostInit
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 
 BEAT_MS = 5
@@ -32,7 +33,7 @@ class Gap:
     own
         That this thread worked, to which other programs do not add.
     ours
-        Of it, what napari did not take to insert layers and to paint the window.
+        Of it, what napari did not take to make layers, to insert them and to paint the window.
     doing
         Where the thread was seen most often meanwhile: the last places in the plugin, and the innermost ones.
     """
@@ -112,18 +113,19 @@ class Heartbeat(QObject):
 def beating() -> Iterator[Heartbeat]:
     """Beat while the block runs."""
     heart = Heartbeat()
-    insert, handle = LayerList.insert, _QtMainWindow.event
+    make, insert, handle = PostInit.__call__, LayerList.insert, _QtMainWindow.event
     paint = heart.theirs(handle)
 
     def event(window: Any, event: QEvent) -> bool:
         painting = event.type() == QEvent.Type.UpdateRequest
         return bool((paint if painting else handle)(window, event))
 
-    LayerList.insert, _QtMainWindow.event = heart.theirs(insert), event
+    PostInit.__call__, LayerList.insert = heart.theirs(make), heart.theirs(insert)
+    _QtMainWindow.event = event
     try:
         yield heart
     finally:
-        LayerList.insert, _QtMainWindow.event = insert, handle
+        PostInit.__call__, LayerList.insert, _QtMainWindow.event = make, insert, handle
         heart.stop()
         heart.deleteLater()
 

@@ -1,7 +1,8 @@
 """While a job of a dock runs and its results are shown, the window's own thread is soon back at its events.
 
 What counts is the processor time of that thread between two beats of a timer, so that a busy machine fails no test,
-less what napari itself takes to insert a layer and to paint its window. Bigger cubes are in `benchmarks/jobs.py`.
+less what napari itself takes to make and insert a layer and to paint its window. Bigger cubes, and the clock, are in
+`benchmarks/responsiveness.py`.
 """
 
 from __future__ import annotations
@@ -123,11 +124,11 @@ def test_results_are_shown_a_piece_in_a_turn(qtbot):
     owner = Owner()
     owner.start(0)
     runners[0].start(lambda _: None)
-    qtbot.waitUntil(lambda: len(shown) == 1)
+    qtbot.waitUntil(lambda: len(shown) == 1, timeout=60_000)
     assert runners[0].running
     with pytest.raises(RuntimeError, match="running already"):
         runners[0].start(lambda _: None)
-    qtbot.waitUntil(lambda: not runners[0].running)
+    qtbot.waitUntil(lambda: not runners[0].running, timeout=60_000)
     assert [what for what, _ in shown[:-1]] == list(range(5))
     assert shown[-1] == "end"
     assert len({turn for _, turn in shown[:-1]}) == 5
@@ -228,7 +229,7 @@ def test_evaluating_and_reporting(opened, beating, qtbot, tmp_path):
 def test_drawing_and_writing_a_figure(opened, beating, qtbot, tmp_path):
     viewer, dock = opened("Figure")
     viewer.window._qt_window.show()
-    qtbot.waitUntil(lambda: not dock.drawing)
+    qtbot.waitUntil(lambda: not dock.drawing, timeout=60_000)
     work(dock.refresh, lambda: dock.drawing, beating, qtbot)
     path = tmp_path / "figure.png"
     work(lambda: dock.save_figure(path), lambda: dock.saving, beating, qtbot)

@@ -324,7 +324,7 @@ def test_a_huge_map_goes_through_in_strips_with_the_same_result(monkeypatch):
 def test_auto_works_without_the_eigenimage_weights(monkeypatch):
     from napari_deeper.engine import auto
 
-    def missing(alive, device, model):
+    def missing(alive, device, model, precision):
         raise CheckpointError("No weights named eigenimage are shipped.")
 
     monkeypatch.setattr(auto, "open_cleaner", missing)

@@ -120,10 +120,13 @@ def test_the_settings_are_remembered(window, small_cube, qtbot):
     viewer, enhance = window
     add_cube(viewer, small_cube)
     choose(enhance, denoise="savgol")
+    enhance.form.precision.setCurrentText("fp32")
+    assert enhance.form.value().denoise.precision == "fp32"
     run(enhance, qtbot)
     viewer.window.remove_dock_widget(enhance)
     _, again = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")
     assert again.form.denoise.value().method == "savgol"
+    assert again.form.precision.currentText() == "fp32"
     assert not again.form.super_resolve_on.isChecked()
 
 

@@ -130,3 +130,23 @@ def test_errors_on_a_measured_cell_are_the_known_ones(thp1, scale):
     errors = [1e5 * metrics.mse(result, target) for result in (*published, *aligned)]
 
     np.testing.assert_allclose(errors, TABLE[scale], atol=0.006)
+
+
+@pytest.mark.parametrize(("scale", "phase"), [(2, 0), (2, 1), (3, 1), (4, 0), (4, 3)])
+@pytest.mark.parametrize("n_some", [0, 1, 6, 70])
+def test_what_is_zero_nearly_everywhere_is_interpolated_where_it_is_not(scale, phase, n_some):
+    rng = np.random.default_rng(n_some)
+    image = np.zeros((11, 7, 5), np.float32)
+    flat = image.reshape(-1, 5)
+    chosen = rng.permutation(len(flat))[:n_some]
+    chosen[:1] = 0  # a corner
+    flat[chosen] = rng.uniform(0.5, 1, (n_some, 5))
+
+    place, values = interpolation.upsample_some(image, scale, phase)
+
+    found = np.zeros((11 * scale * 7 * scale, 5), np.float32)
+    found[place] = values
+    expected = interpolation.upsample(image, scale, "bilinear", phase)
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
+    if n_some == 1:
+        assert len(values) < 0.1 * len(found)

@@ -61,7 +61,7 @@ def denoise_map(
     ):  # the user's weights are those of the images; the spectral network is the shipped one
         p = replace(p, model="")
     bridged, noise, spiked = without_spikes(spectra)
-    cleaner = _open_cleaner(alive, noise, p.device, images, notes)
+    cleaner = _open_cleaner(alive, noise, replace(p, model=images), notes)
     shrinkage = Shrinkage(noise, alive, cleaner, notes)
     shrunk = shrinkage.run(bridged, progress.part(0.0, 0.1))
     notes.append(_describe(noise, cleaner))
@@ -104,7 +104,7 @@ def _with_network(
     """Mix in the network as far as the map bears it out; return also what to record."""
     shared = shrunk.intensity
     try:
-        network = run.open_network("resunet", wavenumber, p.model, p.device)
+        network = run.open_network("resunet", wavenumber, p.model, p.device, p.precision)
     except (AxisError, CheckpointError) as error:
         if p.model:
             raise
@@ -140,9 +140,9 @@ def _with_network(
 
 
 def _open_cleaner(
-    alive: Mask, noise: NoiseScale, device: str, model: str, notes: list[str]
+    alive: Mask, noise: NoiseScale, p: DenoiseParams, notes: list[str]
 ) -> EigenimageCleaner | None:
-    unused = f" The weights '{model}' had no say." if model else ""
+    unused = f" The weights '{p.model}' had no say." if p.model else ""
     if not has_space(alive):
         notes.append(
             "auto did not compare neighboring pixels: that takes a map of at least "
@@ -155,9 +155,9 @@ def _open_cleaner(
         )
         return None
     try:
-        cleaner = open_cleaner(alive, device, model)
+        cleaner = open_cleaner(alive, p.device, p.model, p.precision)
     except CheckpointError as error:
-        if model:
+        if p.model:
             raise
         notes.append(f"auto did not compare neighboring pixels. {error}")
         return None

@@ -11,12 +11,12 @@ from typing import Any
 
 from napari_deeper.engine.batch_files import digest, make_folder, places
 from napari_deeper.engine.batch_manifest import claim, finish, known
-from napari_deeper.engine.prepare_run import n_threads
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.engine.workflow import Workflow, as_workflow
 from napari_deeper.engine.workflow_files import run_workflow_file
 from napari_deeper.models.kept import keeping
 from napari_deeper.models.user_models import resolve
+from napari_deeper.processing.threads import n_threads
 from napari_deeper.spectra.errors import (
     Cancelled,
     DeeperError,

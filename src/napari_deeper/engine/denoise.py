@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.device import DeviceSetting
+from napari_deeper.engine.precision import PrecisionSetting
 from napari_deeper.processing import low_rank, smoothing
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube, require_signal
@@ -55,6 +56,7 @@ class DenoiseParams:
         },
     ] = ""
     device: DeviceSetting = "auto"
+    precision: PrecisionSetting = "auto"
     batch_size: Annotated[
         int,
         {
@@ -246,7 +248,7 @@ def _by_network(
 ) -> Denoised:
     from napari_deeper.engine import network as run
 
-    network = run.open_network("resunet", cube.wavenumber, p.model, p.device)
+    network = run.open_network("resunet", cube.wavenumber, p.model, p.device, p.precision)
     clean = run.denoise_spectra(network, spectra, p.batch_size, progress, notes)
     return Denoised(clean, {"chosen": "resunet"} | network.record())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from napari_deeper.engine.fine_images import MIN_SIDE, ImageSuperResolver, open_
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.trial import Mixture, choose_mixture
 from napari_deeper.processing import low_rank, shot_noise
-from napari_deeper.processing.interpolation import upsample
+from napari_deeper.processing.interpolation import upsample, upsample_some
 from napari_deeper.processing.kriging import krige_images
 from napari_deeper.processing.uncertainty import follow_signal
 from napari_deeper.spectra.progress import Progress
@@ -138,7 +137,7 @@ def super_resolve_map(
     Eigenimages: Zhuang & Bioucas-Dias 2018, doi 10.1109/JSTARS.2018.2796570. Mixing by what is left
     out: Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1.
     """
-    net = open_image_super_resolver(p.scale, p.device, p.model)
+    net = open_image_super_resolver(p.scale, p.device, p.model, p.precision)
     # Those of shipped weights concern nobody who uses them.
     notes.extend(net.notes if p.model else ())
     progress.update(0.0, "Finding eigenimages")
@@ -160,8 +159,9 @@ def super_resolve_map(
     fine = composer.compose(mean, kept, progress.part(0.8, 0.9))
     spread = None
     if size <= _MOST_UNCERTAINTY:
-        spread = composer.spread(mean, variance, noise_kept, progress.part(0.9, 1.0))
-        spread = np.sqrt(follow_signal(np.square(spread), fine, _FOLLOWS))
+        spread = composer.variance(mean, variance, noise_kept, progress.part(0.9, 1.0))
+        spread = follow_signal(spread, fine, _FOLLOWS)
+        np.sqrt(spread, out=spread)
     _restore_flat(fine, intensity, white.alive, p)
     chosen = "eigenimages" if mixture.network else "kriged eigenimages"
     record = {
@@ -210,7 +210,7 @@ def _spectral_noise(parts: low_rank.Components) -> Intensity:
 def _mixture(
     images: Intensity, net: ImageSuperResolver, p: SuperResolveParams, progress: Progress
 ) -> Mixture:
-    judge = net if net.scale == 2 else open_image_super_resolver(2, p.device)
+    judge = net if net.scale == 2 else open_image_super_resolver(2, p.device, precision=p.precision)
     return choose_mixture(judge, images, p.scale, progress)
 
 
@@ -339,47 +339,63 @@ class _Composer:
     p: SuperResolveParams
 
     def compose(self, images: Intensity, kept: Intensity | None, progress: Progress) -> Intensity:
-        """Return intensities (y, x, channel), a few rows at a time."""
-        fine = np.zeros((*images.shape[1:], self.basis.shape[1]), np.float32)
+        """Return intensities (y, x, channel)."""
+        row, column = self._row(), self.white.column
+        # The scales go into the factors, so that nothing is left to do where the values are many.
+        images = np.concatenate([images * row, row])
+        fine = self._product(images, np.vstack([self.basis, self.mean]) * column, progress)
         if kept is not None:
-            fine = self._upsample(kept)
-        row = self._upsample(self.white.row)
-        for part in self._strips(images, progress):
-            fine[part] += np.moveaxis(images[:, part], 0, 2) @ self.basis + self.mean
-            fine[part] *= row[part] * self.white.column
+            place, values = upsample_some(kept, self.p.scale, self.p.phase)
+            self._add(fine, place, values, row, column)
         return fine
 
-    def spread(
+    def variance(
         self,
         images: Intensity,
         variance: Intensity,
         noise_kept: Intensity | None,
         progress: Progress,
     ) -> Intensity:
-        """Return standard deviations (y, x, channel), a few rows at a time."""
-        total = np.zeros((*images.shape[1:], self.basis.shape[1]), np.float32)
+        """Return variances (y, x, channel)."""
+        row, column = np.square(self._row()), np.square(self.white.column)
+        of_spectra = np.tensordot(_SMOOTHED * self.spectral_noise, np.square(images), axes=1)
+        factors = np.concatenate([variance * row, of_spectra * row, row])
+        basis = np.vstack([np.square(self.basis), np.ones_like(column), self.rest_variance])
+        total = self._product(factors, basis * column, progress)
         if noise_kept is not None:
-            total = np.square(self._upsample(noise_kept))
-        row = self._upsample(self.white.row)
-        squared_basis = np.square(self.basis)
-        for part in self._strips(images, progress):
-            scores = np.square(np.moveaxis(images[:, part], 0, 2))
-            total[part] += np.moveaxis(variance[:, part], 0, 2) @ squared_basis
-            total[part] += _SMOOTHED * (scores @ self.spectral_noise)[..., None]
-            total[part] += self.rest_variance
-            np.sqrt(total[part], out=total[part])
-            total[part] *= row[part] * self.white.column
+            place, values = upsample_some(noise_kept, self.p.scale, self.p.phase)
+            self._add(total, place, np.square(values), row, column)
         return total
 
-    def _upsample(self, image: Intensity) -> Intensity:
-        return upsample(image, self.p.scale, "bilinear", self.p.phase)
+    def _row(self) -> Intensity:
+        return self._upsample(self.white.row)[None, ..., 0]
 
-    def _strips(self, images: Intensity, progress: Progress) -> Iterator[slice]:
-        _, n_y, n_x = images.shape
+    def _product(self, factors: Intensity, basis: Intensity, progress: Progress) -> Intensity:
+        """Return sums (y, x, channel) of factors (n, y, x) times a basis (n, channel)."""
+        n, n_y, n_x = factors.shape
+        out = np.empty((n_y, n_x, basis.shape[1]), np.float32)
         n_rows = max(1, _STRIP // n_x)
         for start in range(0, n_y, n_rows):
             progress.update(start / n_y, "Composing spectra")
-            yield slice(start, start + n_rows)
+            part = slice(start, start + n_rows)
+            flat = np.ascontiguousarray(factors[:, part], np.float32).reshape(n, -1)
+            np.matmul(flat.T, basis.astype(np.float32), out=out[part].reshape(flat.shape[1], -1))
+        return out
+
+    def _add(
+        self,
+        total: Intensity,
+        place: NDArray[np.intp] | slice,
+        values: Intensity,
+        row: Intensity,
+        column: Intensity,
+    ) -> None:
+        """Add what was kept of some fine pixels, brought to the scale of the map, in place."""
+        values *= row.reshape(-1, 1)[place] * column
+        total.reshape(-1, values.shape[1])[place] += values
+
+    def _upsample(self, image: Intensity) -> Intensity:
+        return upsample(image, self.p.scale, "bilinear", self.p.phase)
 
 
 def _restore_flat(

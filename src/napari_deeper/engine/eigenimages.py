@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from napari_deeper.engine.denoise import MIN_SIDE
-from napari_deeper.engine.device import DeviceChoice, choose_device, run_within_memory
+from napari_deeper.engine.device import DeviceChoice, run_within_memory
+from napari_deeper.engine.precision import ready
 from napari_deeper.models.checkpoint import load, shipped
 from napari_deeper.models.eigenimage import EigenimageDenoiser, rms
 from napari_deeper.spectra.errors import CheckpointError
@@ -91,7 +92,9 @@ def as_images(scores: Intensity, alive: Mask) -> Intensity:
     return np.ascontiguousarray(images[:, *nearest])
 
 
-def open_cleaner(alive: Mask, device: str, model: str = "") -> EigenimageCleaner:
+def open_cleaner(
+    alive: Mask, device: str, model: str = "", precision: str = "auto"
+) -> EigenimageCleaner:
     """Load the network for eigenimages: the shipped weights, or the user's own.
 
     Raises
@@ -99,14 +102,13 @@ def open_cleaner(alive: Mask, device: str, model: str = "") -> EigenimageCleaner
     CheckpointError
         If the weights are missing, damaged or of another kind.
     """
-    choice = choose_device(device)
     checkpoint = load(model or shipped("eigenimage"))
-    net = checkpoint.model
-    if not isinstance(net, EigenimageDenoiser):
+    if not isinstance(checkpoint.model, EigenimageDenoiser):
         raise CheckpointError(
             f"{checkpoint.path.name} holds a network that does not denoise eigenimages."
         )
-    net.to(choice.device)
+    net, choice = ready(checkpoint, device, precision)
+    assert isinstance(net, EigenimageDenoiser)
     card = checkpoint.card
     said = tuple(str(note) for note in card.get("notes", ()))
     # The notes of the shipped card are for who reads it, not for every result.

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_deeper.engine.device import DeviceChoice, choose_device, run_within_memory
+from napari_deeper.engine.device import DeviceChoice, run_within_memory
+from napari_deeper.engine.precision import ready
 from napari_deeper.models.checkpoint import load, shipped
 from napari_deeper.models.eigen_super_resolve import EigenimageSuperResolver, Surface
 from napari_deeper.spectra.errors import CheckpointError
@@ -137,7 +138,9 @@ class ImageSuperResolver:
         return mean, variance
 
 
-def open_image_super_resolver(scale: int, device: str, model: str = "") -> ImageSuperResolver:
+def open_image_super_resolver(
+    scale: int, device: str, model: str = "", precision: str = "auto"
+) -> ImageSuperResolver:
     """Load shipped or own weights of a network that super-resolves eigenimages.
 
     Raises
@@ -145,13 +148,11 @@ def open_image_super_resolver(scale: int, device: str, model: str = "") -> Image
     CheckpointError
         If the weights are missing, damaged or of another kind.
     """
-    choice = choose_device(device)
     checkpoint = load(model or shipped("eigenimage", scale), scale)
-    net = checkpoint.model
-    if not isinstance(net, EigenimageSuperResolver):
+    if not isinstance(checkpoint.model, EigenimageSuperResolver):
         raise CheckpointError(f"{checkpoint.path.name} holds a {checkpoint.kind} network.")
-    # Channels last is faster on a CPU.
-    net.to(device=choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net, choice = ready(checkpoint, device, precision)
+    assert isinstance(net, EigenimageSuperResolver)
     card = checkpoint.card
     notes = tuple(str(note) for note in card.get("notes", ()))
     return ImageSuperResolver(net, choice, checkpoint.name, card["sha256"], notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from napari_deeper.engine.prepare_steps import (
     Treated,
 )
 from napari_deeper.engine.recipe import kind_of
+from napari_deeper.processing.threads import n_threads
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import RamanCube
@@ -35,16 +35,6 @@ Made = TypeVar("Made")
 _BLOCK = 2**19
 _SAMPLE = 4096
 _HALO = 1
-_MOST_THREADS = 8
-
-
-def n_threads() -> int:
-    """Return how many blocks run at once."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS and Windows do not tell
-        available = os.cpu_count() or 1
-    return max(1, min(_MOST_THREADS, available))
 
 
 def sampled(n_pixels: int, most: int) -> NDArray[np.intp]:

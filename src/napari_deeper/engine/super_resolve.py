@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.device import DeviceSetting
+from napari_deeper.engine.precision import PrecisionSetting
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import Pair, RamanCube, require_signal
@@ -83,6 +84,7 @@ class SuperResolveParams:
         },
     ] = ""
     device: DeviceSetting = "auto"
+    precision: PrecisionSetting = "auto"
     tile: Annotated[
         int,
         {
@@ -174,7 +176,7 @@ def _by_network(
 ) -> tuple[Intensity, dict[str, Any]]:
     from napari_deeper.engine import network as run
 
-    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
+    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.precision, p.scale)
     image, unit = _at_unit_scale(cube)
     fine = run.super_resolve_image(network, image, p.phase, p.tile, progress, notes)
     fine *= unit
@@ -199,8 +201,10 @@ def _auto(
                 raise
             reason = str(error)
         else:
-            spread = None if found.uncertainty is None else found.uncertainty * unit
-            return found.intensity * unit, spread, found.record
+            for part in (found.intensity, found.uncertainty):
+                if part is not None:  # in place: the arrays are large, and nobody else's
+                    np.multiply(part, unit, out=part)
+            return found.intensity, found.uncertainty, found.record
     notes.append(f"auto interpolated (aligned bilinear): {reason}")
     plain = upsample(image, p.scale, "bilinear", p.phase) * unit
     return plain, None, {"chosen": "bilinear", "network_share": 0.0}
@@ -225,7 +229,7 @@ def _corrected(
     from napari_deeper.engine.trial import correction_share
 
     record: dict[str, Any] = {"chosen": "bilinear", "network_share": 0.0}
-    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.scale)
+    network = run.open_network("hyrisr", cube.wavenumber, p.model, p.device, p.precision, p.scale)
     share, reason = _share(
         correction_share(network, image, p.phase, p.tile, progress.part(0.0, 0.2))
     )

@@ -89,7 +89,7 @@ class CompactHyRISR(nn.Module):
         """Map (batch, n_channels, y, x) to (batch, n_channels, scale y, scale x)."""
         scale, height, width = self.config.scale, x.shape[2], x.shape[3]
         wide = pad(x, (1, 1, 1, 1), mode="replicate")  # (batch, n_channels, y + 2, x + 2)
-        shallow = self.head(wide)  # (batch, n_features, y + 2, x + 2)
+        shallow = self.head(wide).to(x.dtype)  # (batch, n_features, y + 2, x + 2)
         deep = self.body(shallow) + shallow  # (batch, n_features, y + 2, x + 2)
         fine = self.tail(self.upsampler(deep))  # (batch, n_features, scale (y + 2), ..)
         correction = self.spectrum(fine).to(x.dtype)  # (batch, n_channels, scale (y + 2), ..)

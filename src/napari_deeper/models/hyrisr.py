@@ -151,8 +151,9 @@ class HyRISR(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (batch, n_channels, y, x) to (batch, n_channels, scale y, scale x)."""
-        coarse = self.head1(x)  # (batch, n_channels, scale y, scale x)
-        shallow = self.head2(coarse)  # (batch, n_features, scale y, scale x)
+        # Sums stay as exact as the input where convolutions are less so.
+        coarse = self.head1(x).to(x.dtype)  # (batch, n_channels, scale y, scale x)
+        shallow = self.head2(coarse).to(x.dtype)  # (batch, n_features, scale y, scale x)
         deep = self.body(shallow) + shallow  # (batch, n_features, scale y, scale x)
         out: Tensor = self.tail(deep) + coarse  # (batch, n_channels, scale y, scale x)
         return out

@@ -21,6 +21,8 @@ Intensity = NDArray[np.float32]
 _ORDER = {"nearest": 0, "bilinear": 1, "bicubic": 3}
 # A spline's weight falls fourfold with each pixel; beyond this it is below float32's resolution.
 _NEGLIGIBLE = 1e-9
+# Of more pixels than this part, `upsample_some` takes all.
+_MOST_SOME = 1 / 8
 
 
 def skip_sample(intensity: Intensity, scale: int, phase: int) -> Intensity:
@@ -66,6 +68,50 @@ def upsample(
     for y, row in enumerate(rows):
         out[y] = along_x @ row
     return out
+
+
+def upsample_some(
+    intensity: Intensity, scale: int, phase: int
+) -> tuple[NDArray[np.intp] | slice, Intensity]:
+    """Interpolate bilinearly an image that is zero nearly everywhere: only what is not.
+
+    Parameters
+    ----------
+    intensity
+        (y, x, channel).
+    scale, phase
+        As in `upsample`.
+
+    Returns
+    -------
+    fine, values
+        Which fine pixels (of the flat image) may hold something, and their intensities (n, channel).
+    """
+    n_y, n_x, n_channels = intensity.shape
+    some = np.flatnonzero(intensity.reshape(-1, n_channels).any(axis=1))
+    if some.size > _MOST_SOME * n_y * n_x:
+        return slice(None), upsample(intensity, scale, "bilinear", phase).reshape(-1, n_channels)
+    y, along_y = _around(some // n_x, n_y, scale, phase)
+    x, along_x = _around(some % n_x, n_x, scale, phase)
+    fine = (y[:, :, None] * (n_x * scale) + x[:, None, :]).ravel()
+    weight = (along_y[:, :, None] * along_x[:, None, :]).ravel()
+    source = np.repeat(np.arange(some.size), y.shape[1] * x.shape[1])
+    there = weight > 0
+    place, row = np.unique(fine[there], return_inverse=True)
+    entries = weight[there].astype(np.float32), (row, source[there])
+    weights = scipy.sparse.coo_array(entries, shape=(place.size, some.size)).tocsr()
+    values = weights @ intensity.reshape(-1, n_channels)[some]
+    return place, np.asarray(values, np.float32)
+
+
+def _around(
+    at: NDArray[np.intp], n: int, scale: int, phase: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return fine places around measured ones of an axis of n, and their weights: (pixel, place)."""
+    fine = at[:, None] * scale + np.arange(1 - scale, 2 * scale - 1)
+    place = np.clip((fine - phase) / scale, 0, n - 1)
+    weight = np.maximum(1 - np.abs(place - at[:, None]), 0)
+    return fine, np.where((fine >= 0) & (fine < n * scale), weight, 0)
 
 
 def upsample_axis(rows: Intensity, scale: int, phase: int, method: Method = "bicubic") -> Intensity:

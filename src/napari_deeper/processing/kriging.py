@@ -8,7 +8,7 @@ settings, each as likely as restricted maximum likelihood has it. The variance c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -192,42 +192,54 @@ def predict(
     stencil = np.stack(stencils, axis=2)  # (y, x, prior, s, s, side, side)
     spread = np.tensordot(weights, np.stack(spreads), axes=1)  # (y, x, s, s)
     windows = sliding_window_view(image, sides)
-    (top, at_y), (left, at_x) = _places(n_y, sides[0]), _places(n_x, sides[1])
     mean = np.empty((n_y, scale, n_x, scale))
     variance = np.empty_like(mean)
-    n_rows = max(1, _STRIP // n_x)
-    for y in range(sides[0]):
-        all_rows = np.flatnonzero(at_y == y)
-        for x in range(sides[1]):
-            columns = np.flatnonzero(at_x == x)
-            for start in range(0, len(all_rows), n_rows):
-                rows = all_rows[start : start + n_rows]
-                near = windows[np.ix_(top[rows], left[columns])]  # (row, column, side, side)
-                each = np.tensordot(stencil[y, x], near, axes=([3, 4], [2, 3]))
-                first = np.tensordot(weights, each, axes=1)  # (s, s, row, column)
-                between = np.tensordot(weights, (each - first) ** 2, axes=1)
-                place = np.ix_(rows, np.arange(scale), columns, np.arange(scale))
-                mean[place] = first.transpose(2, 0, 3, 1)
-                variance[place] = between.transpose(2, 0, 3, 1) + spread[y, x][:, None, :]
-    shape = n_y * scale, n_x * scale
-    return mean.reshape(shape), variance.reshape(shape)
+    step = np.arange(scale)
+    for y, rows in _places(n_y, sides[0], max(1, _STRIP // n_x)):
+        for x, columns in _places(n_x, sides[1], n_x):
+            top, left = rows - y[:, None], columns - x[:, None]
+            near = windows[top[:, None, :, None], left[None, :, None, :]]
+            there = stencil[y[:, None], x]  # (place y, place x, prior, s, s, side, side)
+            shape = (*there.shape[:5], rows.shape[1], columns.shape[1])
+            near = near.reshape(*shape[:2], -1, sides[0] * sides[1]).swapaxes(2, 3)
+            each = (there.reshape(*shape[:2], -1, sides[0] * sides[1]) @ near).reshape(shape)
+            first = np.einsum("p,yxp...->yx...", weights, each)[:, :, None]
+            between = np.einsum("p,yxp...->yx...", weights, np.square(each - first))
+            # both (place y, place x, s, s, row, column)
+            place = np.ix_(rows.ravel(), step, columns.ravel(), step)
+            in_order = (rows.size, scale, columns.size, scale)
+            mean[place] = first[:, :, 0].transpose(0, 4, 2, 1, 5, 3).reshape(in_order)
+            between += spread[y[:, None], x][..., None, None]
+            variance[place] = between.transpose(0, 4, 2, 1, 5, 3).reshape(in_order)
+    shape_of_all = n_y * scale, n_x * scale
+    return mean.reshape(shape_of_all), variance.reshape(shape_of_all)
 
 
-def _places(n: int, side: int) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Return each pixel's window, which stays inside the image, and its place in the window."""
+def _places(n: int, side: int, most: int) -> Iterator[tuple[NDArray[np.int_], NDArray[np.int_]]]:
+    """Yield pixels with their place in their windows, which stay inside the image.
+
+    Returns
+    -------
+    place, pixel
+        (place,) and (place, pixel): first those at the edges, each at another place; then those in
+        between, all in the middle of their windows, so many at a time.
+    """
     first = np.clip(np.arange(n) - side // 2, 0, n - side)
-    return first, np.arange(n) - first
+    place = np.arange(n) - first
+    middle = np.flatnonzero(place == side // 2)
+    edge = np.flatnonzero(place != side // 2)
+    if edge.size:
+        yield place[edge], edge[:, None]
+    for start in range(0, middle.size, most):
+        yield np.array([side // 2]), middle[None, start : start + most]
 
 
 @lru_cache(maxsize=128)
 def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
     """Return weights (y, x, s, s, side, side) and variances (y, x, s, s) of all places of a window."""
-    pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
-    fine = (np.arange(max(sides) * scale) - phase) / scale
-    targets = _points(fine[: sides[0] * scale], fine[: sides[1] * scale])
-    apart = _distance(targets, pixels)
+    apart, between = _distances(sides, scale, phase)
     texture = prior.texture * prior.variance
-    matrix = prior.covariance(_distance(pixels, pixels))
+    matrix = prior.covariance(between)
     matrix[np.diag_indices_from(matrix)] += texture + 1
     cross = prior.covariance(apart) + texture * (apart < 1e-9)
     inverse = np.linalg.inv(matrix)
@@ -239,6 +251,15 @@ def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> t
     shape = sides[0], scale, sides[1], scale
     stencil = weights.reshape(*shape, *sides).transpose(0, 2, 1, 3, 4, 5)
     return stencil, np.maximum(variance, 0).reshape(shape).transpose(0, 2, 1, 3)
+
+
+@lru_cache(maxsize=8)
+def _distances(sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
+    """Return those of a window's fine pixels, and of its pixels, from its pixels."""
+    pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
+    fine = (np.arange(max(sides) * scale) - phase) / scale
+    targets = _points(fine[: sides[0] * scale], fine[: sides[1] * scale])
+    return _distance(targets, pixels), _distance(pixels, pixels)
 
 
 def _matern(distance: Array, nu: float, length: float) -> Array:

@@ -13,6 +13,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from napari_deeper.processing.threads import over_rows
+
 Spectra = NDArray[np.float32]
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,7 +30,7 @@ _NEIGHBOR = 3.5
 _INDEPENDENT = 0.5
 _REACH = 16
 _MAX_ROUNDS = 12
-_CHUNK = 2048
+_CHUNK = 512
 _N_SPIKE = 3
 
 
@@ -126,8 +128,8 @@ def strongest(
     height = np.zeros(len(residual), np.float32)
     channel, width = np.zeros(len(residual), np.intp), np.zeros(len(residual), np.intp)
     rows = np.arange(len(residual))
-    for start in range(0, len(residual), _CHUNK):
-        chosen = slice(start, start + _CHUNK)
+
+    def look(chosen: slice) -> None:
         part, skewness = residual[chosen], tail.of(rows[chosen])
         for number, kernel in enumerate(_kernels()):
             z = evidence(part, skewness, kernel) / np.float32(unit[number])
@@ -137,6 +139,8 @@ def strongest(
             height[chosen] = np.where(better, highest, height[chosen])
             channel[chosen] = np.where(better, at, channel[chosen])
             width[chosen] = np.where(better, number, width[chosen])
+
+    over_rows(look, len(residual), _CHUNK)
     return height, channel, width
 
 

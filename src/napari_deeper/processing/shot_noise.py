@@ -8,7 +8,9 @@ its noise is nearly uniform, and scaled back when shrunk.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy
@@ -30,6 +32,10 @@ _NEGLIGIBLE = 0.2
 # nothing was counted, the estimate of its noise is next to nothing too, and would count for
 # everything.
 _FLOOR = 0.2
+
+# The scales of the last few maps by their digests: who denoises and super-resolves one asks twice.
+_known: dict[bytes, NoiseScale] = {}
+_MOST_KNOWN = 4
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,17 @@ def estimate(spectra: Spectra) -> NoiseScale:
     ----------
     Scaling by rows and columns: Cochran & Horne 1977, doi 10.1021/ac50014a048.
     """
+    content, shape = np.ascontiguousarray(spectra).data, str(spectra.shape)
+    digest = hashlib.blake2b(content, key=shape.encode()).digest()
+    scale = _known.get(digest)
+    if scale is None:
+        scale = _known[digest] = _estimate(spectra)
+    for oldest in list(_known)[:-_MOST_KNOWN]:
+        _known.pop(oldest, None)
+    return scale
+
+
+def _estimate(spectra: Spectra) -> NoiseScale:
     sigma = low_rank.noise_level(spectra)
     scale = _uniform(spectra, sigma)
     if spectra.shape[0] < _MIN_PIXELS or sigma <= 0:
@@ -155,7 +172,7 @@ def of_residual(residual: Spectra, clean: Spectra, noise: NoiseScale) -> Residua
         sigma = np.asarray(sigma, np.float32)
         return ResidualNoise(sigma, none + _skewness(residual, sigma))
     level = np.maximum(clean, 0)
-    constant, slope = _fit_line(residual, level[:, 1:-1])
+    constant, slope = _Bins.of(level[:, 1:-1]).fit_line(residual)
     variance = constant + slope * level
     # Where next to nothing was counted, the clean signal is not known well enough.
     variance = np.maximum(variance, _FLOOR * variance.mean(dtype=np.float64))
@@ -195,6 +212,11 @@ class _Signal:
         column = np.maximum(spectra.mean(axis=0, keepdims=True, dtype=np.float64), 0)
         return cls(row, column, max(float(spectra.mean(dtype=np.float64)), 0.0))
 
+    @cached_property
+    def bins(self) -> _Bins:
+        """All intensities by their signal, but for the first and last channel."""
+        return _Bins.of(self.row * self.column[:, 1:-1] / self.mean)
+
     @property
     def high(self) -> float:
         """A strong intensity of the map."""
@@ -207,24 +229,44 @@ def _fit(residual: Spectra, signal: _Signal) -> tuple[float, float]:
     """Fit variance = constant + slope * signal to second differences of what was taken off."""
     if signal.mean <= 0:
         return 1.0, 0.0
-    return _fit_line(residual, signal.row * signal.column[:, 1:-1] / signal.mean)
+    return signal.bins.fit_line(residual)
 
 
-def _fit_line(residual: Spectra, level: NDArray[np.floating]) -> tuple[float, float]:
-    """Fit variance = constant + slope * level (pixel, channel without the first and last)."""
-    variance = np.square(np.diff(residual, 2, axis=1), dtype=np.float64) / 6
-    borders = np.quantile(level, np.linspace(0, 1, _N_BINS + 1)[1:-1])
-    place = np.searchsorted(borders, level.ravel(), side="right")
-    n = np.bincount(place, minlength=_N_BINS)
-    filled = n > 0
-    n = n[filled]
-    mean_level = np.bincount(place, level.ravel(), _N_BINS)[filled] / n
-    mean_variance = np.bincount(place, variance.ravel(), _N_BINS)[filled] / n
-    # An estimated variance is as uncertain as it is large.
-    weight = np.sqrt(n) / np.maximum(mean_variance, 1e-3 * mean_variance.max() + 1e-300)
-    design = np.stack([weight, weight * mean_level], axis=1)
-    constant, slope = scipy.optimize.nnls(design, weight * mean_variance)[0]
-    return float(constant), float(slope)
+@dataclass(frozen=True)
+class _Bins:
+    """Intensities parted by their level into bins of about equal number.
+
+    Parameters
+    ----------
+    place
+        (pixel * channel,): the bin of each.
+    n, mean_level
+        (bin,).
+    """
+
+    place: NDArray[np.uint8]
+    n: NDArray[np.int_]
+    mean_level: Vector
+
+    @classmethod
+    def of(cls, level: NDArray[np.floating]) -> _Bins:
+        borders = np.quantile(level, np.linspace(0, 1, _N_BINS + 1)[1:-1])
+        place = np.searchsorted(borders, level.ravel(), side="right")
+        n = np.bincount(place, minlength=_N_BINS)
+        mean_level = np.bincount(place, level.ravel(), _N_BINS) / np.maximum(n, 1)
+        return cls(place.astype(np.uint8), n, mean_level)
+
+    def fit_line(self, residual: Spectra) -> tuple[float, float]:
+        """Fit variance = constant + slope * level to second differences of (pixel, channel)."""
+        variance = np.square(np.diff(residual, 2, axis=1), dtype=np.float64) / 6
+        filled = self.n > 0
+        n, mean_level = self.n[filled], self.mean_level[filled]
+        mean_variance = np.bincount(self.place, variance.ravel(), _N_BINS)[filled] / n
+        # An estimated variance is as uncertain as it is large.
+        weight = np.sqrt(n) / np.maximum(mean_variance, 1e-3 * mean_variance.max() + 1e-300)
+        design = np.stack([weight, weight * mean_level], axis=1)
+        constant, slope = scipy.optimize.nnls(design, weight * mean_variance)[0]
+        return float(constant), float(slope)
 
 
 def _uniform(spectra: Spectra, sigma: float) -> NoiseScale:

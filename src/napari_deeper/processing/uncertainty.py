@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.processing.low_rank import SmoothFit
 from napari_deeper.processing.smoothing import wavelet
+from napari_deeper.processing.threads import over_rows
 
 Spectra = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -22,6 +23,7 @@ _WINDOW = 5
 _SMOOTHED_AWAY = 1.4
 _MEAN_ALONE = np.float32(3.6)
 _FAINTEST = 0.05  # of the mean signal
+_TOGETHER = 2**19  # values that the caches hold
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,42 @@ def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> 
     power
         Of the signal, by which the error rises over the variance.
     """
-    signal = np.square(np.maximum(intensity, 0))
+    shifted = np.empty_like(variance)
+    n_together = max(1, _TOGETHER // max(1, variance[0].size))
+
+    def total(rows: slice) -> float:
+        return float(np.maximum(intensity[rows], 0).sum(dtype=np.float64))
+
     # Signal that is no more than its error tells nothing.
-    floor = np.square(_FAINTEST * float(np.sqrt(signal).mean(dtype=np.float64)))
-    weight = np.power(signal + variance + np.float32(floor), np.float32(power / 2))
-    wanted = float(variance.mean(dtype=np.float64))
-    shifted = variance * weight
-    mean = float(shifted.mean(dtype=np.float64))
-    return shifted * np.float32(wanted / mean) if mean > 0 else variance
+    mean_signal = sum(over_rows(total, len(variance), n_together)) / variance.size
+    floor = np.float32(np.square(_FAINTEST * mean_signal))
+
+    def shift(rows: slice) -> tuple[float, float]:
+        weight = np.square(np.maximum(intensity[rows], 0))
+        weight += variance[rows]
+        weight += floor
+        _raise(weight, power / 2)
+        np.multiply(weight, variance[rows], out=shifted[rows])
+        return tuple(float(each[rows].sum(dtype=np.float64)) for each in (variance, shifted))  # type: ignore[return-value]
+
+    before, after = np.sum(over_rows(shift, len(variance), n_together), axis=0)
+    if not after > 0:
+        return variance
+    factor = np.float32(before / after)
+    over_rows(
+        lambda rows: np.multiply(shifted[rows], factor, out=shifted[rows]), len(shifted), n_together
+    )
+    return shifted
+
+
+def _raise(values: Spectra, power: float) -> None:
+    """Raise to a power in place; a root of roots is many times faster than any other."""
+    n_roots = -np.log2(power)
+    if n_roots != int(n_roots):
+        np.power(values, np.float32(power), out=values)
+        return
+    for _ in range(int(n_roots)):
+        np.sqrt(values, out=values)
 
 
 def at_least_none(estimate: float, scatter: float) -> float:

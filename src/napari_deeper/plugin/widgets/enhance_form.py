@@ -68,15 +68,13 @@ class EnhanceForm(QWidget):
         self.comparators = {
             name: QCheckBox(name) for name in (*DENOISE_COMPARATORS, *SUPER_RESOLVE_COMPARATORS)
         }
-        rule = options(DenoiseParams, "device")
-        self.device = QComboBox()
-        self.device.addItems([str(choice) for choice in rule["choices"]])
-        self.device.setToolTip(str(rule.get("tooltip", "")))
+        self.device, self.precision = _choices("device"), _choices("precision")
         self._lay_out()
         for box in (self.denoise_on, self.super_resolve_on):
             box.setChecked(True)
             box.toggled.connect(self._on_toggled)
-        self.device.currentIndexChanged.connect(self.changed)
+        for choice in (self.device, self.precision):
+            choice.currentIndexChanged.connect(self.changed)
         self._suit_weights()
 
     def _weights(self) -> list[tuple[Any, WeightsBox]]:
@@ -106,8 +104,9 @@ class EnhanceForm(QWidget):
         column.addWidget(self._comparator_fold())
         column.addWidget(self._advanced_fold())
         row = QHBoxLayout()
-        row.addWidget(QLabel("Device"))
-        row.addWidget(self.device, stretch=1)
+        for label, choice in (("Device", self.device), ("Precision", self.precision)):
+            row.addWidget(QLabel(label))
+            row.addWidget(choice, stretch=1)
         column.addLayout(row)
 
     def _comparator_fold(self) -> QCollapsible:
@@ -166,18 +165,20 @@ class EnhanceForm(QWidget):
         ParameterError
             Where a value is not allowed.
         """
-        device = self.device.currentText()
+        shared = self._shared()
         denoise = super_resolve = None
         if self.denoise_on.isChecked():
             model = self.denoise_weights.value()
-            denoise = dataclasses.replace(self.denoise.value(), device=device, model=model)
+            denoise = dataclasses.replace(self.denoise.value(), model=model, **shared)
         if self.super_resolve_on.isChecked():
             model = self.super_resolve_weights.value()
-            super_resolve = dataclasses.replace(
-                self.super_resolve.value(), device=device, model=model
-            )
+            super_resolve = dataclasses.replace(self.super_resolve.value(), model=model, **shared)
         chosen = (n for n, box in self.comparators.items() if box.isEnabled() and box.isChecked())
         return Request(denoise, super_resolve, tuple(chosen))
+
+    def _shared(self) -> dict[str, Any]:
+        """Return the settings that both steps have in common."""
+        return {"device": self.device.currentText(), "precision": self.precision.currentText()}
 
     def set_value(self, request: Request) -> None:
         """Show a request; a step that is None is switched off and keeps its settings."""
@@ -192,6 +193,7 @@ class EnhanceForm(QWidget):
             self.super_resolve_weights.set_value(request.super_resolve.model)
         for params in request.steps:
             self.device.setCurrentText(params.device)
+            self.precision.setCurrentText(params.precision)
         for name, box in self.comparators.items():
             box.setChecked(name in request.comparators)
         self.changed.emit()
@@ -204,7 +206,7 @@ class EnhanceForm(QWidget):
             "denoise_on": self.denoise_on.isChecked(),
             "super_resolve_on": self.super_resolve_on.isChecked(),
             "weights": [weights.value() for _, weights in self._weights()],
-            "device": self.device.currentText(),
+            **self._shared(),
             "comparators": [n for n, box in self.comparators.items() if box.isChecked()],
         }
 
@@ -218,15 +220,25 @@ class EnhanceForm(QWidget):
         for (_, box), value in zip(self._weights(), record.get("weights", ()), strict=False):
             box.restore(str(value))
         self.device.setCurrentText(str(record.get("device", "auto")))
+        self.precision.setCurrentText(str(record.get("precision", "auto")))
         for name in record.get("comparators", ()):
             if name in self.comparators:
                 self.comparators[name].setChecked(True)
 
 
 def _others(params_type: Any, *shown: str) -> list[str]:
-    """Return the remaining fields; the device is chosen once for both steps, the weights have a box."""
-    elsewhere = (*shown, "device", "model")
+    """Return the remaining fields: some are chosen once for both steps, the weights have a box."""
+    elsewhere = (*shown, "device", "precision", "model")
     return [f.name for f in dataclasses.fields(params_type) if f.name not in elsewhere]
+
+
+def _choices(name: str) -> QComboBox:
+    """Return a box of the choices for a setting that both steps have."""
+    rule = options(DenoiseParams, name)
+    box = QComboBox()
+    box.addItems([str(choice) for choice in rule["choices"]])
+    box.setToolTip(str(rule.get("tooltip", "")))
+    return box
 
 
 def _fold(title: str, widget: QWidget) -> QCollapsible:

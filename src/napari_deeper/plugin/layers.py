@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.io.zarr_levels import StoredLevels
+from napari_deeper.plugin.stored_chunks import Averages
+from napari_deeper.plugin.stored_image import LevelArray, StoredImage, on_disk
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import CubeError
@@ -27,6 +32,8 @@ SOURCE = "napari_deeper_source"
 ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
 # In the metadata of a heatmap: what it shows, as a dict of measure, low, high, over, baseline, unit and label.
 SHOWS = "napari_deeper_shows"
+# Beside the header of a cube layer that stays on disk: the path of its store, as text.
+STORE = "napari_deeper_store"
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -37,24 +44,49 @@ def layer_tuple(cube: RamanCube) -> LayerTuple:
     wavenumbers stay in the metadata and are what every dock uses. Uncertainty and flags go with the
     layer in its metadata, not as layers of their own.
     """
-    axis = cube.wavenumber
-    step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
-    unit = cube.length_unit
     metadata: dict[str, Any] = {KEY: cube.header()}
     for key, array in ((UNCERTAINTY, cube.uncertainty), (FLAGGED, cube.flagged)):
         if array is not None:
             metadata[key] = array
-    attributes = {
+    return np.moveaxis(cube.intensity, 2, 0), _attributes(cube, cube.intensity, metadata), "image"
+
+
+def stored_tuple(stored: StoredLevels) -> LayerTuple:
+    """Return what `layer_tuple` does for a cube that stays in its store: its levels, which are read when shown.
+
+    Raises
+    ------
+    DeeperError
+        If the coarsest level, which alone is read, is damaged, or the header is not that of a cube.
+    """
+    image = StoredImage(stored)
+    metadata = {"name": stored.path.stem} | dict(stored.header.get("metadata", {}))
+    header = stored.header | {"metadata": metadata}
+    pixel = RamanCube.from_header(np.zeros((1, 1, stored.shape[2]), np.float32), header)
+    attributes = _attributes(
+        pixel, image.coarsest, {KEY: pixel.header(), STORE: str(stored.path)}
+    )
+    # a mean over the one channel of a slice would only take time
+    attributes["projection_mode"] = "none"
+    return image.levels, attributes, "image"
+
+
+def _attributes(
+    cube: RamanCube, shown: NDArray[np.float32], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    axis = cube.wavenumber
+    step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
+    unit = cube.length_unit
+    return {
         "name": cube.name,
         "scale": (step, *cube.spacing),
         "translate": (float(axis[0]), *cube.origin),
         "axis_labels": ("Raman shift", "y", "x"),
         "units": ("1/cm", unit, unit),
-        "contrast_limits": contrast_limits(cube.intensity),
+        "contrast_limits": contrast_limits(shown),
         "colormap": "viridis",
         "metadata": metadata,
     }
-    return np.moveaxis(cube.intensity, 2, 0), attributes, "image"
 
 
 def contrast_limits(intensity: NDArray[Any], percentile: float = 99.9) -> tuple[float, float]:
@@ -75,6 +107,26 @@ def is_cube(layer: object) -> bool:
 def cube_layers(layers: Iterable[Layer]) -> list[Image]:
     """Return the layers that hold cubes, bottom first."""
     return [layer for layer in layers if is_cube(layer)]
+
+
+def stored_image(layer: object) -> StoredImage | None:
+    """Return what reads the store of a cube layer that stays on disk, or None for one in memory."""
+    if STORE not in getattr(layer, "metadata", {}):
+        return None
+    data = layer.data  # type: ignore[attr-defined]
+    first = data[0] if getattr(layer, "multiscale", False) else data
+    return first.image if isinstance(first, LevelArray) else None
+
+
+def is_stored(layer: object) -> bool:
+    """Tell whether a cube layer stays on disk."""
+    return stored_image(layer) is not None
+
+
+def stored_path(layer: object) -> Path | None:
+    """Return the store of a cube layer that stays on disk, or None for one in memory."""
+    image = stored_image(layer)
+    return None if image is None else image.stored.path
 
 
 def shown_endmembers(layers: Iterable[Layer]) -> Endmembers | None:
@@ -106,6 +158,9 @@ def cube_from_layer(layer: Layer | None) -> RamanCube:
             f"'{layer.name}' has no wavenumbers, so its channels have no meaning in cm-1. Open the cube "
             "from a file that holds its axis, or convert it: napari-deeper convert IN OUT --wavenumbers FILE."
         )
+    image = stored_image(layer)
+    if image is not None:
+        raise CubeError(on_disk(layer.name, image.stored.n_bytes))
     return cube_from_data(layer.data, layer.metadata, layer.name)
 
 
@@ -179,8 +234,11 @@ def time_behind_layer(layer: Layer) -> ImagingTime | None:
 
 
 def has_uncertainty(layer: Layer) -> bool:
-    """Tell whether a cube layer knows its uncertainty."""
-    return UNCERTAINTY in layer.metadata
+    """Tell whether a cube layer knows its uncertainty, in memory or on disk."""
+    image = stored_image(layer)
+    return UNCERTAINTY in layer.metadata or (
+        image is not None and "uncertainty" in image.stored.trust
+    )
 
 
 @dataclass(frozen=True)
@@ -216,6 +274,9 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
     pixels = _pixels_at(layer, position, radius)
     if pixels is None:
         return None
+    image = stored_image(layer)
+    if image is not None:
+        return wait_for_reading(image.ask(pixels), None)
     y, x = pixels
     intensity = np.asarray(layer.data[:, y, x], dtype=np.float32).mean(axis=1)
     sigma, flagged = layer.metadata.get(UNCERTAINTY), layer.metadata.get(FLAGGED)
@@ -224,6 +285,30 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
         None if sigma is None else sigma[y, x].mean(axis=0),
         flagged is not None and bool(flagged[y, x].any()),
     )
+
+
+def ask_at(
+    layer: Layer, position: tuple[float, float], radius: float
+) -> Future[Averages | None] | None:
+    """Have a cube layer on disk read around a place, as `read_at`; None for others, and outside it."""
+    image = stored_image(layer)
+    pixels = _pixels_at(layer, position, radius)
+    return None if image is None or pixels is None else image.ask(pixels)
+
+
+def wait_for_reading(asked: Future[Averages | None], seconds: float | None) -> Reading | None:
+    """Return what was asked of a layer on disk once it is read; None if it is not there in so many seconds.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    try:
+        found = asked.result(seconds)
+    except (TimeoutError, CancelledError):
+        return None
+    return None if found is None else Reading(*found)
 
 
 def pixel_at(layer: Layer, position: tuple[float, float]) -> tuple[int, int] | None:

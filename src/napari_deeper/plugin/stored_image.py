@@ -29,7 +29,7 @@ _PLANES = 2  # the one in view, and one before it
 _READINGS = 8  # places that are waited for at a time; older ones are no longer looked at
 _KEPT = 64  # spectra that were asked for last
 _LARGEST = 512 * 2**20  # bytes that are read in one piece for whoever asks for an array
-_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))  # one core is left to the window
+THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))  # one core is left to the window
 
 
 @dataclass(eq=False)
@@ -199,7 +199,7 @@ class StoredImage:
     def _start(self) -> None:
         with self._lock:
             n_wanted = len(self._readings) + sum(len(plane.missing) for plane in self._planes)
-            n_new = min(n_wanted, _THREADS - self._n_threads)
+            n_new = min(n_wanted, THREADS - self._n_threads)
             self._n_threads += max(0, n_new)
         for _ in range(n_new):
             threading.Thread(target=self._work, name="napari-deeper store", daemon=True).start()

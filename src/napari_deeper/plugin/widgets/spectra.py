@@ -76,6 +76,7 @@ class SpectraWidget(DockPage):
         # the settings stand beside the plot: on a small screen height is what is short
         foot = QHBoxLayout()
         foot.addWidget(self.panel.status, stretch=1)
+        foot.addWidget(self._heatmaps.stop_button)
         foot.addWidget(self.plot.axes_note)
         curves = QVBoxLayout()
         curves.setSpacing(0)

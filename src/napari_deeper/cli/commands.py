@@ -27,6 +27,7 @@ from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_eval
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
+    Crop,
     Debug,
     Excitation,
     Force,
@@ -38,7 +39,9 @@ from napari_deeper.cli.flags import (
     Target,
     Variable,
     Wavenumbers,
+    parse_crop,
     read_input,
+    reading_from,
     settings_from,
     with_flags,
 )
@@ -58,6 +61,7 @@ from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
 from napari_deeper.engine.unmix_settings import UnmixParams
+from napari_deeper.io.read import read
 from napari_deeper.io.write import check_output, write
 from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.cube import RamanCube
@@ -262,20 +266,23 @@ def convert(
     variable: Variable = "",
     layout: Layout = "",
     image_size: ImageSize = "",
+    crop: Crop = "",
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write a cube in another format; nothing else changes.
+    """Write a cube, or a part of it, in another format; nothing else changes.
 
     [bold]napari-deeper convert cell.mat cell.zarr[/bold]
 
     [bold]napari-deeper convert cell.npy cell.npz --wavenumbers axis.txt --pixel-size 0.5[/bold]
+
+    [bold]napari-deeper convert large.zarr part.npz --crop 0:512,100:612[/bold]
     """
     values = dict(locals())
     with one_line_errors(debug):
         path = check_output(target, overwrite=force)
-        cube = read_input(source, values)
+        cube = read(source, **reading_from(values), crop=parse_crop(crop))
         write(cube, path, overwrite=force)
         if not quiet:
             typer.echo(f"Wrote {path}: {cube}")

@@ -37,7 +37,6 @@ from napari_deeper.processing.band_maps import (
 )
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.axis import Axis
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.progress import Progress
 
 Tile = tuple[slice, slice]
@@ -79,7 +78,7 @@ def heatmap_file(
     image = np.full(stored.shape[:2], np.nan, np.float32)
     for tile, values in measure_tiles(stored, spec, progress or Progress()):
         image[tile] = values
-    cube = _pixel(stored)
+    cube = stored.pixel()
     n_missing = int((~np.isfinite(image)).sum())
     return Heatmap(
         image,
@@ -123,7 +122,7 @@ def measure_tiles(
     FileError
         If chunks are missing or damaged.
     """
-    axis = _pixel(stored).wavenumber
+    axis = stored.pixel().wavenumber
     for limits in _bands(spec):
         window_of(axis, spec, limits)  # what cannot be measured is told before anything is read
     tiles = _tiles(stored.shape[:2])
@@ -159,13 +158,6 @@ def _read(
         for array in (stored.levels[0], *([sigma] if sigma else []))
     ]
     return parts[0], axis[channels], spec, parts[1] if sigma else None
-
-
-def _pixel(stored: StoredLevels) -> RamanCube:
-    """Return the cube as one pixel, for its fields."""
-    header = stored.header
-    named = header | {"metadata": {"name": stored.path.stem} | dict(header.get("metadata", {}))}
-    return RamanCube.from_header(np.zeros((1, 1, stored.shape[2]), np.float32), named)
 
 
 def _bands(spec: BandSpec) -> list[Limits]:

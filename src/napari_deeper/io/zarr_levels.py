@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.contents import TRUST
 from napari_deeper.io.zarr_store import ATTRIBUTE, FULL, LISTED
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
 # Cubes larger than this stay on disk when they are opened in the window; smaller ones are read whole. The one place.
@@ -162,6 +163,18 @@ class StoredLevels:
         """Of the intensities."""
         return self.levels[0].n_bytes
 
+    def pixel(self) -> RamanCube:
+        """Return a cube of one pixel, which stands for all fields but the arrays.
+
+        Raises
+        ------
+        DeeperError
+            If the header is not that of a cube.
+        """
+        metadata = {"name": self.path.stem} | dict(self.header.get("metadata", {}))
+        blank = np.zeros((1, 1, self.shape[2]), np.float32)
+        return RamanCube.from_header(blank, self.header | {"metadata": metadata})
+
 
 def open_levels(path: Path) -> StoredLevels | None:
     """Return a cube in a store written by `write_zarr` or `new_stored`, left there; None where it is none.
@@ -204,7 +217,7 @@ def _described(path: Path) -> dict[str, Any]:
         raise ValueError(path)
     found = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
-        raise ValueError(path)
+        raise TypeError(path)
     return found
 
 

@@ -60,12 +60,8 @@ def stored_tuple(stored: StoredLevels) -> LayerTuple:
         If the coarsest level, which alone is read, is damaged, or the header is not that of a cube.
     """
     image = StoredImage(stored)
-    metadata = {"name": stored.path.stem} | dict(stored.header.get("metadata", {}))
-    header = stored.header | {"metadata": metadata}
-    pixel = RamanCube.from_header(np.zeros((1, 1, stored.shape[2]), np.float32), header)
-    attributes = _attributes(
-        pixel, image.coarsest, {KEY: pixel.header(), STORE: str(stored.path)}
-    )
+    pixel = stored.pixel()
+    attributes = _attributes(pixel, image.coarsest, {KEY: pixel.header(), STORE: str(stored.path)})
     # a mean over the one channel of a slice would only take time
     attributes["projection_mode"] = "none"
     return image.levels, attributes, "image"
@@ -168,6 +164,9 @@ def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
     """Return the cube of layer data (channel, y, x) and the metadata that came with it."""
     header = metadata[KEY]
     n_channels = len(header["wavenumber"])
+    first = data[0] if STORE in metadata and len(data) else data
+    if isinstance(first, LevelArray):
+        raise CubeError(on_disk(name, first.image.stored.n_bytes))
     if np.ndim(data) != 3 or np.shape(data)[0] != n_channels:
         raise CubeError(
             f"'{name}' has shape {np.shape(data)}, but its axis has {n_channels} wavenumbers: the layer "

@@ -11,7 +11,9 @@ from qtpy.QtCore import QObject, QTimer
 from napari_deeper.plugin.layers import Reading, ask_at, is_stored, read_at, wait_for_reading
 from napari_deeper.spectra.errors import DeeperError
 
-WAIT_S = 0.03  # a spectrum mostly comes sooner, and then the plot is drawn once and does not flicker
+WAIT_S = (
+    0.03  # a spectrum mostly comes sooner, and then the plot is drawn once and does not flicker
+)
 LOOK_MS = 10
 
 

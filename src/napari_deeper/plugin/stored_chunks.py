@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.zarr_levels import Index, StoredArray, StoredLevels
 
-CACHE_BYTES = 384 * 2**20  # a plane of 1600 x 1600 pixels, with the 31 channels that lie in its chunks too
+CACHE_BYTES = (
+    384 * 2**20
+)  # a plane of 1600 x 1600 pixels, with the 31 channels that lie in its chunks too
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 Averages = tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]
 

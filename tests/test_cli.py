@@ -18,10 +18,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import napari_deeper as nd
-from napari_deeper.cli import app, commands
+from napari_deeper.cli import app
+from napari_deeper.engine import denoise_files, super_resolve_files
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.spectra.errors import Cancelled
+from napari_deeper.spectra.provenance import Step
 
 _QUICK = {"denoise": "savgol", "super-resolve": "bilinear"}
 
@@ -78,10 +80,10 @@ def test_the_default_settings_are_those_of_the_verb(
     def stub(cube: nd.RamanCube, params: Any, *, progress: nd.Progress) -> nd.RamanCube:
         seen.append(params)
         progress.update(0.5, "Half [done]")
-        return cube
+        return cube.derive(cube.intensity, Step("nothing"))
 
-    monkeypatch.setattr(commands, "denoise", stub)
-    monkeypatch.setattr(commands, "super_resolve", stub)
+    monkeypatch.setattr(denoise_files, "denoise", stub)
+    monkeypatch.setattr(super_resolve_files, "super_resolve", stub)
     assert run("denoise", cube_path, tmp_path / "a.npz").exit_code == 0
     assert run("super-resolve", cube_path, tmp_path / "b.npz").exit_code == 0
     assert seen == [DenoiseParams(), SuperResolveParams()]
@@ -160,7 +162,7 @@ def test_a_fault_of_ours_is_said_to_be_one(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("division\nby zero")
 
-    monkeypatch.setattr(commands, "denoise", broken)
+    monkeypatch.setattr(denoise_files, "denoise", broken)
     result = run("denoise", cube_path, tmp_path / "out.npz")
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -179,7 +181,7 @@ def test_an_impossible_output_is_found_before_the_work(
     def never(*_: object, **__: object) -> None:
         pytest.fail("the work began")
 
-    monkeypatch.setattr(commands, "denoise", never)
+    monkeypatch.setattr(denoise_files, "denoise", never)
     result = run("denoise", cube_path, tmp_path / out)
     assert result.exit_code == 1, result.output
     assert left_in(tmp_path) == before
@@ -213,7 +215,7 @@ def test_a_cancelled_run_exits_with_130_and_writes_nothing(
     def cancelled(*_: object, **__: object) -> None:
         raise stop
 
-    monkeypatch.setattr(commands, "super_resolve", cancelled)
+    monkeypatch.setattr(super_resolve_files, "super_resolve", cancelled)
     result = run("super-resolve", cube_path, tmp_path / "out.npz")
     assert result.exit_code == 130
     assert left_in(tmp_path) == ["in.npz"]
@@ -293,7 +295,7 @@ def test_a_run_ends_with_how_sure_its_result_is(
 ) -> None:
     name = verb.replace("-", "_")
     made = with_trust(getattr(nd, name)(nd.read(cube_path), method=_QUICK[verb]))
-    monkeypatch.setattr(commands, name, lambda *_, **__: made)
+    monkeypatch.setattr(f"napari_deeper.engine.{name}_files.{name}", lambda *_, **__: made)
     told = run(verb, cube_path, tmp_path / "out.npz").stdout
     assert "- Median uncertainty (one sigma): 3," in told
     assert f"- 2 of {made.shape[0] * made.shape[1]} pixels are flagged" in told
@@ -400,11 +402,12 @@ def test_ctrl_c_ends_a_real_process_at_once(tmp_path: Path, cube_path: Path) -> 
         # a shell that runs the tests in the background has its children ignore it
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from napari_deeper.cli import commands\n"
+        "from napari_deeper.engine import denoise_files\n"
         "def slow(cube, params, *, progress):\n"
         "    progress.update(0.1, 'Working')\n"
         "    print('working', flush=True)\n"
         "    time.sleep(60)\n"
-        "commands.denoise = slow\n"
+        "denoise_files.denoise = slow\n"
         f"sys.argv = ['x', 'denoise', {str(cube_path)!r}, {str(tmp_path / 'out.npz')!r}]\n"
         "commands.main()\n"
     )

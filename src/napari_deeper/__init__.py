@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.compare_settings import CompareParams
     from napari_deeper.engine.compare_tests import compare_over_cubes
     from napari_deeper.engine.denoise import DenoiseParams, denoise
+    from napari_deeper.engine.denoise_files import denoise_file
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.figure import FigureParams, make_figure
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.rays import cosmic_rays
     from napari_deeper.engine.recipe import Recipe, read_recipe, write_recipe
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.engine.super_resolve_files import super_resolve_file
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
     from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
@@ -126,6 +128,7 @@ _HOME = {
     "compare_over_cubes": "engine.compare_tests",
     "cosmic_rays": "engine.rays",
     "denoise": "engine.denoise",
+    "denoise_file": "engine.denoise_files",
     "difference_map": "engine.compare",
     "estimate_job": "engine.finetune",
     "evaluate": "engine.evaluate",
@@ -152,6 +155,7 @@ _HOME = {
     "suggest_patches": "processing.patch_suggestion",
     "suggested_recipe": "engine.fit_check",
     "super_resolve": "engine.super_resolve",
+    "super_resolve_file": "engine.super_resolve_files",
     "train": "training.run",
     "unmix": "engine.unmix",
     "unmix_with": "engine.unmix",
@@ -218,6 +222,7 @@ __all__ = [
     "compare_over_cubes",
     "cosmic_rays",
     "denoise",
+    "denoise_file",
     "difference_map",
     "estimate_job",
     "evaluate",
@@ -244,6 +249,7 @@ __all__ = [
     "suggest_patches",
     "suggested_recipe",
     "super_resolve",
+    "super_resolve_file",
     "train",
     "unmix",
     "unmix_with",

@@ -11,8 +11,8 @@ import pytest
 
 import napari_deeper as nd
 from napari_deeper import RamanCube, Recipe
-from napari_deeper.engine import prepare_files, prepare_run
-from napari_deeper.io import zarr_rows, zarr_store
+from napari_deeper.engine import large_files, prepare_run
+from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 from napari_deeper.simulate.cells import cell
 from napari_deeper.simulate.instrument import Instrument, measure
 from napari_deeper.spectra.errors import AxisError, Cancelled, ParameterError
@@ -31,9 +31,9 @@ def raw() -> RamanCube:
 def _small_tiles(monkeypatch):
     """Tiles of 8 x 10 pixels, for cubes of any size."""
 
-    for module in (zarr_rows, zarr_store):
+    for module in (zarr_growing, zarr_rows, zarr_store):
         monkeypatch.setattr(module, "CHUNK", (32, 8, 10))
-    monkeypatch.setattr(prepare_files, "STREAM_FROM_BYTES", 0)
+    monkeypatch.setattr(large_files, "STREAM_FROM_BYTES", 0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +21,7 @@ from napari_deeper.cli.batching import (
     run_watch,
 )
 from napari_deeper.cli.comparison import COMPARE_FILES, COMPARE_HELP, run_compare
-from napari_deeper.cli.console import one_line_errors, progress_bar
+from napari_deeper.cli.console import kept_parts, one_line_errors, progress_bar
 from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_evaluate
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
@@ -54,24 +53,24 @@ from napari_deeper.cli.report import describe_cube, fit_facts, format_fit, forma
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.compare_settings import CompareParams
-from napari_deeper.engine.denoise import DenoiseParams, denoise
+from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_files import denoise_file
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
-from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_files import super_resolve_file
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.read import read
 from napari_deeper.io.write import check_output, write
 from napari_deeper.processing.patch_suggestion import SuggestParams
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.params import Params
-from napari_deeper.spectra.progress import Progress
-from napari_deeper.spectra.trust import trust_sentences
 from napari_deeper.training.config import TrainParams
 from napari_deeper.training.finetune_config import FinetuneParams
 
-Verb = Callable[[RamanCube, Any, Progress], RamanCube]
+# source, target, params, overwrite, reading, progress: what the user should know
+FileVerb = Callable[..., tuple[str, ...]]
 
 app = typer.Typer(
     name="napari-deeper",
@@ -120,7 +119,7 @@ def _root(
     """
 
 
-def _add_verb(name: str, params_type: type[Params], verb: Verb, text: str) -> None:
+def _add_verb(name: str, params_type: type[Params], verb: FileVerb, text: str) -> None:
     def command(**values: Any) -> None:
         with one_line_errors(values["debug"]):
             _run(params_type, verb, values)
@@ -129,29 +128,27 @@ def _add_verb(name: str, params_type: type[Params], verb: Verb, text: str) -> No
     app.command(name, no_args_is_help=True)(with_flags(params_type, command))
 
 
-def _run(params_type: type[Params], verb: Verb, values: dict[str, Any]) -> None:
-    params = settings_from(params_type, values)
-    # Before the long work: an output that was never possible must not be found out after it.
-    target = check_output(values["target"], overwrite=values["force"])
-    cube = read_input(values["source"], values)
-    with progress_bar(values["quiet"]) as progress:
-        result = verb(cube, params, progress)
-    _finish(result, target, values["force"], values["quiet"])
-
-
-def _finish(cube: RamanCube, target: Path, force: bool, quiet: bool) -> None:
-    write(cube, target, overwrite=force)
-    if quiet:
-        return
-    typer.echo(f"Wrote {target}: {cube}")
-    for note in (*cube.provenance[-1].notes, *trust_sentences(cube)):
-        typer.echo(f"- {note}")
+def _run(params_type: type[Params], verb: FileVerb, values: dict[str, Any]) -> None:
+    params, target = settings_from(params_type, values), values["target"]
+    with kept_parts(target), progress_bar(values["quiet"]) as progress:
+        notes = verb(
+            values["source"],
+            target,
+            params,
+            overwrite=values["force"],
+            reading=reading_from(values),
+            progress=progress,
+        )
+    if not values["quiet"]:
+        typer.echo(f"Wrote {target}")
+        for note in notes:
+            typer.echo(f"- {note}")
 
 
 _add_verb(
     "denoise",
     DenoiseParams,
-    lambda cube, params, progress: denoise(cube, params, progress=progress),
+    denoise_file,
     """Denoise every spectrum of a cube; the intensities keep their scale.
 
     [bold]napari-deeper denoise cell.mat clean.zarr[/bold]
@@ -169,7 +166,7 @@ _add_verb(
 _add_verb(
     "super-resolve",
     SuperResolveParams,
-    lambda cube, params, progress: super_resolve(cube, params, progress=progress),
+    super_resolve_file,
     """Estimate 2, 3 or 4 times the pixels along y and x, with a whole spectrum in each.
 
     [bold]napari-deeper super-resolve clean.zarr fine.zarr --scale 2[/bold]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from napari_deeper.engine.work_folder import work_path
 from napari_deeper.spectra.errors import Cancelled, in_words
 from napari_deeper.spectra.progress import Progress
 
@@ -45,6 +47,22 @@ def kept_so_far() -> Iterator[None]:
         yield
     except (KeyboardInterrupt, Cancelled) as error:
         typer.echo("Cancelled: what was finished is kept; run it again to go on.", err=True)
+        raise typer.Exit(EXIT_CANCELLED) from error
+
+
+@contextmanager
+def kept_parts(target: Path) -> Iterator[None]:
+    """End a run in parts that is cancelled by saying how to go on; any other writes nothing."""
+    try:
+        yield
+    except (KeyboardInterrupt, Cancelled) as error:
+        folder = work_path(target)
+        if not folder.is_dir():
+            raise
+        typer.echo(
+            f"Cancelled: run it again to go on. What is finished lies in {folder}; delete it to start anew.",
+            err=True,
+        )
         raise typer.Exit(EXIT_CANCELLED) from error
 
 

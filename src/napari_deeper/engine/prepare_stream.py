@@ -29,7 +29,8 @@ from napari_deeper.engine.prepare_run import (
 from napari_deeper.engine.prepare_settings import Bin, CropMap, Flip, Settings
 from napari_deeper.engine.prepare_steps import Facts, Intensity, Mask, Outcome, Summary, Treated
 from napari_deeper.engine.recipe import Recipe, kind_of
-from napari_deeper.io.zarr_rows import StoredCube, Tile, new_stored, tile_size
+from napari_deeper.io.zarr_growing import new_stored
+from napari_deeper.io.zarr_rows import StoredCube, Tile, tile_size
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import Pair, RamanCube
 from napari_deeper.spectra.progress import Progress
@@ -283,14 +284,15 @@ def _write(
 ) -> tuple[Step, ...]:
     if isinstance(source, _Stepped):
         source.forget()
-    with new_stored(path, source.outline.shape, overwrite=overwrite) as (put, finish, size):
-        tiles = _tiles(source.outline.shape, size)
+    with new_stored(path, source.outline.shape, overwrite=overwrite) as store:
+        shape = source.outline.shape
+        tiles = _tiles(shape, tile_size(shape))
         for tile, block in in_threads(source.read, tiles, progress, "Preparing tile by tile"):
-            put(tile, block)
+            store.put(tile, block)
         steps = _history(source)
         header = source.outline.cube.header()
         old = list(stored.header.get("provenance", ()))
-        finish(header | {"provenance": [*old, *(step.to_json() for step in steps)]})
+        store.finish(header | {"provenance": [*old, *(step.to_json() for step in steps)]})
     progress.update(1.0, "Prepared")
     return steps
 

@@ -153,7 +153,7 @@ def super_resolve(
         )
     progress.update(1.0, "Super-resolved")
     step = Step("super-resolve", settings_of.to_json(p) | record, tuple(dict.fromkeys(notes)))
-    return cube.derive(fine, step, uncertainty=uncertainty, **_place(cube, p.scale, p.phase))
+    return cube.derive(fine, step, uncertainty=uncertainty, **place_of(cube, p.scale, p.phase))
 
 
 def check_super_resolve(p: SuperResolveParams) -> None:
@@ -272,8 +272,8 @@ def _at_unit_scale(cube: RamanCube) -> tuple[Intensity, np.float32]:
     return cube.intensity / unit, unit
 
 
-def _place(cube: RamanCube, scale: int, phase: int) -> dict[str, Any]:
-    """Return pixel size, origin and zoom of the result."""
+def place_of(cube: RamanCube, scale: int, phase: int) -> dict[str, Any]:
+    """Return pixel size, origin and zoom of the super-resolved cube."""
     dy, dx = cube.spacing
     origin: Pair = (cube.origin[0] - phase * dy / scale, cube.origin[1] - phase * dx / scale)
     size = None

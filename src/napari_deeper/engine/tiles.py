@@ -20,13 +20,19 @@ class Tile:
     ----------
     y, x
         Measured pixels of the tile.
-    weight
-        (fine y, fine x, 1): over all tiles, the weights of each fine pixel sum to 1.
+    y_weight, x_weight
+        (fine y,) and (fine x,), whose products are the weights.
     """
 
     y: slice
     x: slice
-    weight: Weight
+    y_weight: Weight
+    x_weight: Weight
+
+    @property
+    def weight(self) -> Weight:
+        """(fine y, fine x, 1): over all tiles, the weights of each fine pixel sum to 1."""
+        return (self.y_weight[:, None] * self.x_weight)[..., None]
 
     def fine(self, scale: int) -> tuple[slice, slice]:
         """Return the tile's place in an image of ``scale`` times the pixels."""
@@ -52,9 +58,7 @@ def cut(n_y: int, n_x: int, size: int, scale: int, overlap: int = OVERLAP) -> li
     """
     rows = _spans(n_y, size, overlap, scale)
     columns = _spans(n_x, size, overlap, scale)
-    return [
-        Tile(y, x, (wy[:, None] * wx[None, :])[..., None]) for y, wy in rows for x, wx in columns
-    ]
+    return [Tile(y, x, wy, wx) for y, wy in rows for x, wx in columns]
 
 
 def _spans(n: int, size: int, overlap: int, scale: int) -> list[tuple[slice, Weight]]:

@@ -92,9 +92,7 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     temporary = path.with_name(f".{secrets.token_hex(6)}.partial{path.suffix}")
     try:
         yield temporary
-        if not overwrite and path.exists():  # another program may have made it meanwhile
-            raise FileError(_exists(path))
-        _swap_in(temporary, path)
+        put_in_place(temporary, path, overwrite=overwrite)
     except OSError as error:
         raise FileError(_explain(error, path)) from error
     finally:
@@ -220,8 +218,18 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value is of type {type(value).__name__}")
 
 
-def _swap_in(temporary: Path, path: Path) -> None:
-    """Put a complete file or folder in its place; the old one goes once the new one is there."""
+def put_in_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Give a complete file or folder its name; an old one goes once the new one is there.
+
+    Raises
+    ------
+    FileError
+        If there is one that is not to be replaced.
+    OSError
+        If the names cannot be changed.
+    """
+    if not overwrite and path.exists():  # another program may have made it meanwhile
+        raise FileError(_exists(path))
     if not path.is_dir():
         os.replace(temporary, path)  # noqa: PTH105 - the documented atomic operation
         return

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.contents import TRUST
-from napari_deeper.io.ome_zarr import multiscale
-from napari_deeper.io.write import replacing
 from napari_deeper.io.zarr_chunks import check_chunks, check_store
 from napari_deeper.io.zarr_store import (
     ATTRIBUTE,
@@ -22,11 +18,7 @@ from napari_deeper.io.zarr_store import (
     FIRST_LAYOUT,
     FULL,
     LISTED,
-    halved,
-    n_levels,
-    new_array,
 )
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
 
 Tile = tuple[slice, slice]
@@ -94,49 +86,6 @@ def open_stored(path: Path) -> StoredCube | None:
     return StoredCube((n_y, n_x, n_channels), header, read, trust)
 
 
-@contextmanager
-def new_stored(
-    path: Path, shape: tuple[int, int, int], *, overwrite: bool
-) -> Iterator[tuple[Callable[[Tile, Intensity], None], Callable[[dict[str, Any]], None], Tile]]:
-    """Write a cube tile by tile; it takes its name once it is complete.
-
-    Yields ``put(tile, intensity)``, ``finish(header)`` and the size of a tile as two slices from 0.
-    """
-    import zarr
-
-    n_y, n_x, n_channels = shape
-    with replacing(path, overwrite=overwrite) as temporary:
-        group = zarr.create_group(temporary, zarr_format=3)
-        array = new_array(group, FULL, (n_channels, n_y, n_x), np.float32)
-
-        def put(tile: Tile, intensity: Intensity) -> None:
-            array[:, tile[0], tile[1]] = np.moveaxis(intensity, 2, 0)
-
-        def finish(header: dict[str, Any]) -> None:
-            plain = json.loads(json.dumps(header))
-            place = RamanCube.from_header(np.zeros((1, 1, n_channels)), plain)
-            levels = n_levels(shape)
-            for level in range(1, levels):
-                _halve_into(group, level)
-            group.attrs.update(
-                {"ome": multiscale(place, levels), ATTRIBUTE: plain | {LISTED: [FULL]}}
-            )
-
-        yield put, finish, tile_size(shape)
-
-
 def tile_size(shape: tuple[int, ...]) -> Tile:
     """Return the rows and columns of one chunk of a cube (y, x, channel), as slices from 0."""
     return slice(0, min(CHUNK[1], shape[0])), slice(0, min(CHUNK[2], shape[1]))
-
-
-def _halve_into(group: Any, level: int) -> None:
-    """Write a level from the one before, a chunk of it at a time."""
-    fine = group[str(level - 1)]
-    n_channels, n_y, n_x = fine.shape
-    coarse = new_array(group, str(level), (n_channels, -(-n_y // 2), -(-n_x // 2)), np.float32)
-    for y in range(0, coarse.shape[1], CHUNK[1]):
-        for x in range(0, coarse.shape[2], CHUNK[2]):
-            rows, columns = slice(2 * y, 2 * (y + CHUNK[1])), slice(2 * x, 2 * (x + CHUNK[2]))
-            part = halved(np.asarray(fine[:, rows, columns]))
-            coarse[:, y : y + CHUNK[1], x : x + CHUNK[2]] = part

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.noise import sigma_of_curvature, sigma_per_map
+from napari_deeper.processing.singular_values import SingularValues
 from napari_deeper.processing.smoothing import wavelet
 
 Spectra = NDArray[np.float32]
@@ -41,7 +42,7 @@ def shrink(spectra: Spectra, sigma: float | None = None) -> Spectra:
     """
     parts = _decompose(spectra)
     level = _noise_level(spectra, parts) if sigma is None else sigma
-    gains = _gains(parts, level)
+    gains = parts.sizes.gains(level)
     scores, basis = parts.components(gains > 0)
     return np.asarray((scores * gains[gains > 0]) @ basis + parts.mean, np.float32)
 
@@ -115,13 +116,13 @@ def fit_smooth(
     parts = _decompose(spectra)
     level = _noise_level(spectra, parts) if sigma is None else sigma
     mean = wavelet(parts.mean[None], sigma=level / np.sqrt(spectra.shape[0]))
-    kept = _gains(parts, level) > 0
+    kept = parts.sizes.gains(level) > 0
     scores, basis = parts.components(kept)
     size = parts.values[kept].astype(np.float32)
     spread = np.zeros_like(size)
     if level > 0:
-        spread = _score_noise(parts, level)[kept].astype(np.float32)
-    gain = _score_reliability(parts, level)[kept].astype(np.float32)
+        spread = parts.sizes.score_noise(level)[kept].astype(np.float32)
+    gain = parts.sizes.reliability(level)[kept].astype(np.float32)
     smooth = basis
     if kept.any():
         smooth = wavelet(basis * size[:, None], sigma=level) / size[:, None]
@@ -167,13 +168,13 @@ def components(spectra: Spectra, sigma: float) -> Components:
     """
     parts = _decompose(spectra)
     mean = wavelet(parts.mean[None], sigma=sigma / np.sqrt(spectra.shape[0]))[0]
-    kept = _gains(parts, sigma) > 0
+    kept = parts.sizes.gains(sigma) > 0
     scores, basis = parts.components(kept)
     if not kept.any():
         return Components(mean, scores, basis, np.zeros(0, np.float32))
     size = parts.values[kept].astype(np.float32)[:, None]
     basis = wavelet(basis * size, sigma=sigma) / size
-    spread = _score_noise(parts, sigma)[kept] if sigma > 0 else np.zeros(len(basis))
+    spread = parts.sizes.score_noise(sigma)[kept] if sigma > 0 else np.zeros(len(basis))
     return Components(mean, scores, basis, spread.astype(np.float32))
 
 
@@ -209,7 +210,7 @@ def shrink_for_levels(spectra: Spectra, sigmas: Iterable[float]) -> Iterator[Spe
     """Yield `shrink` for each noise level, decomposing the map only once."""
     parts = _decompose(spectra)
     for sigma in sigmas:
-        gains = _gains(parts, sigma)
+        gains = parts.sizes.gains(sigma)
         scores, basis = parts.components(gains > 0)
         yield np.asarray((scores * gains[gains > 0]) @ basis + parts.mean, np.float32)
 
@@ -252,6 +253,10 @@ def noise_level(spectra: Spectra) -> float:
     return _noise_level(spectra, _decompose(spectra))
 
 
+def _count(spectra: Spectra, parts: _Parts, sigma: float | None) -> int:
+    return parts.sizes.count(_noise_level(spectra, parts) if sigma is None else sigma)
+
+
 @dataclass(frozen=True)
 class _Parts:
     """A map about its mean: singular values, falling, and vectors (side, k) of the shorter side."""
@@ -263,18 +268,9 @@ class _Parts:
     tall: bool
 
     @property
-    def degrees(self) -> tuple[int, int]:
-        """Free rows and columns: the mean takes one row."""
-        return max(1, self.centered.shape[0] - 1), self.centered.shape[1]
-
-    @property
-    def ratio(self) -> float:
-        """Shorter side over longer side."""
-        return min(self.degrees) / max(self.degrees)
-
-    def relative(self, sigma: float) -> Vector:
-        """Return the singular values in units of the noise."""
-        return np.asarray(self.values / (sigma * np.sqrt(max(self.degrees))))
+    def sizes(self) -> SingularValues:
+        """The singular values, with the size of the map."""
+        return SingularValues(self.values, *self.centered.shape)
 
     def components(self, kept: NDArray[np.bool_]) -> tuple[Spectra, Spectra]:
         """Return scores (pixel, k) and orthonormal spectra (k, channel)."""
@@ -304,63 +300,15 @@ def _decompose(spectra: Spectra) -> _Parts:
     return _Parts(mean, centered, values, vectors[:, ::-1], tall)
 
 
-def _gains(parts: _Parts, sigma: float) -> Vector:
-    """Return what to multiply each singular value with."""
-    if sigma <= 0:
-        return np.asarray(parts.values > 0, np.float64)
-    squared, ratio = np.square(parts.relative(sigma)), parts.ratio
-    root = np.sqrt(np.maximum((squared - ratio - 1) ** 2 - 4 * ratio, 0))
-    return np.where(squared > (1 + np.sqrt(ratio)) ** 2, root / np.maximum(squared, 1e-300), 0.0)
-
-
-def _score_reliability(parts: _Parts, sigma: float) -> Vector:
-    """Return the squared cosine between measured and true scores of each component."""
-    if sigma <= 0:
-        return np.ones_like(parts.values)
-    ratio, true = parts.ratio, _true_squares(parts, sigma)
-    n_rows, n_columns = parts.degrees
-    other = true if n_rows >= n_columns else ratio * true
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cosine = (true**2 - ratio) / (true**2 + other)
-    return np.clip(np.nan_to_num(cosine), 0, 1)
-
-
-def _score_noise(parts: _Parts, sigma: float) -> Vector:
-    """Return the noise of each component's scores.
-
-    The measured component leans toward the noise that it was found in, so its scores hold more than
-    sigma of it. This follows from the cosines that Gavish & Donoho 2017 give.
-    """
-    true = np.maximum(_true_squares(parts, sigma), 1e-12)
-    n_rows, n_columns = parts.degrees
-    lean = (parts.ratio if n_rows >= n_columns else 1.0) / true
-    return np.asarray(sigma * (1 + lean))
-
-
-def _true_squares(parts: _Parts, sigma: float) -> Vector:
-    """Return the squared singular values without noise, in units of the noise."""
-    inner = np.square(parts.relative(sigma)) - parts.ratio - 1
-    return np.asarray((inner + np.sqrt(np.maximum(inner**2 - 4 * parts.ratio, 0))) / 2)
-
-
-def _count(spectra: Spectra, parts: _Parts, sigma: float | None) -> int:
-    level = _noise_level(spectra, parts) if sigma is None else sigma
-    ratio = parts.ratio
-    root = np.sqrt(ratio**2 + 14 * ratio + 1)
-    factor = np.sqrt(2 * (ratio + 1) + 8 * ratio / (ratio + 1 + root))
-    threshold = factor * level * np.sqrt(max(parts.degrees))
-    return max(1, int(((parts.values > threshold) & (parts.values > 0)).sum()))
-
-
 def _noise_level(spectra: Spectra, parts: _Parts) -> float:
     if spectra.shape[0] < _PIXELS_ENOUGH_FOR_RESIDUAL or spectra.shape[1] < 4:
         return sigma_per_map(spectra)
     curvature = np.diff(parts.centered, 2, axis=1)
-    n_rows, n_columns = parts.degrees
+    n_rows, n_columns = parts.sizes.degrees
     n_kept, plain = -1, sigma_of_curvature(curvature, n_rows)
     sigma = plain
     for _ in range(_MAX_ROUNDS):
-        above = _gains(parts, sigma) > 0
+        above = parts.sizes.gains(sigma) > 0
         if int(above.sum()) == n_kept:
             return sigma
         n_kept = int(above.sum())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 # Standard deviation of a normal variable over its median absolute deviation.
 _MAD_TO_SIGMA = 1.482602218505602
-_SECOND_DIFFERENCE_GAIN = np.sqrt(6.0)
+SECOND_DIFFERENCE_GAIN = np.sqrt(6.0)
 _MIN_CHANNELS = 3
 
 
@@ -34,7 +34,7 @@ def sigma_per_pixel(spectra: NDArray[np.floating]) -> NDArray[np.float32]:
     curvature = np.diff(spectra, 2, axis=-1)
     curvature -= np.median(curvature, axis=-1, keepdims=True)
     spread = np.median(np.abs(curvature), axis=-1)
-    return np.asarray(spread * (_MAD_TO_SIGMA / _SECOND_DIFFERENCE_GAIN), np.float32)
+    return np.asarray(spread * (_MAD_TO_SIGMA / SECOND_DIFFERENCE_GAIN), np.float32)
 
 
 def sigma_per_channel(spectra: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -58,7 +58,7 @@ def sigma_per_channel(spectra: NDArray[np.floating]) -> NDArray[np.float32]:
     curvature = np.diff(flat, 2, axis=1)
     # What all pixels share is the shape of the bands, not noise.
     curvature -= np.median(curvature, axis=0)
-    spread = np.median(np.abs(curvature), axis=0) * (_MAD_TO_SIGMA / _SECOND_DIFFERENCE_GAIN)
+    spread = np.median(np.abs(curvature), axis=0) * (_MAD_TO_SIGMA / SECOND_DIFFERENCE_GAIN)
     return np.pad(spread, 1, mode="edge").astype(np.float32)
 
 
@@ -85,7 +85,7 @@ def sigma_of_curvature(curvature: NDArray[np.floating], free_rows: float) -> flo
         Pixels, less what was fitted to take the bands out.
     """
     total = float(np.sum(np.square(curvature, dtype=np.float64)))
-    return float(np.sqrt(total / (free_rows * curvature.shape[1])) / _SECOND_DIFFERENCE_GAIN)
+    return float(np.sqrt(total / (free_rows * curvature.shape[1])) / SECOND_DIFFERENCE_GAIN)
 
 
 def snr_per_pixel(spectra: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -149,6 +149,24 @@ def moments(data: Spectra) -> Moments:
     return Moments(mean, scatter, len(data), rounding)
 
 
+def merged(first: Moments, second: Moments) -> Moments:
+    """Return the moments of two maps together.
+
+    References
+    ----------
+    Chan, Golub & LeVeque 1983, doi 10.1080/00031305.1983.10483115.
+    """
+    n = first.n_pixels + second.n_pixels
+    apart = second.mean - first.mean
+    between = np.outer(apart, apart) * (first.n_pixels * second.n_pixels / n)
+    return Moments(
+        first.mean + apart * (second.n_pixels / n),
+        first.scatter + second.scatter + between,
+        n,
+        max(first.rounding, second.rounding),
+    )
+
+
 def project(data: Spectra, directions: Array, offset: Array | None = None) -> Array:
     """Return the coordinates (pixel, direction) of the spectra along a few directions, in float64.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.io.zarr_rows import new_stored
+from napari_deeper.io.zarr_growing import new_stored
+from napari_deeper.io.zarr_rows import tile_size
 from napari_deeper.spectra.cube import RamanCube
 
 BANDS = ((785, 12, 40), (1004, 8, 60), (1450, 18, 90), (1660, 22, 50))  # cm-1, cm-1, counts
@@ -39,15 +40,16 @@ def block_of(rows: slice, columns: slice, axis: NDArray[np.float64]) -> NDArray[
 def make_store(path: Path, n_yx: int, n_channels: int) -> int:
     """Write a cube of (n_yx, n_yx, n_channels) float32 with its levels; return the bytes of its intensities."""
     axis = axis_of(n_channels)
-    with new_stored(path, (n_yx, n_yx, n_channels), overwrite=True) as (put, finish, size):
-        height, width = size[0].stop, size[1].stop
+    shape = (n_yx, n_yx, n_channels)
+    height, width = (size.stop for size in tile_size(shape))
+    with new_stored(path, shape, overwrite=True) as store:
         for top in range(0, n_yx, height):
             rows = slice(top, min(top + height, n_yx))
             for left in range(0, n_yx, width):
                 columns = slice(left, min(left + width, n_yx))
-                put((rows, columns), block_of(rows, columns, axis))
+                store.put((rows, columns), block_of(rows, columns, axis))
         place = RamanCube(
             np.zeros((1, 1, n_channels)), axis, (0.5, 0.5), metadata={"name": path.stem}
         )
-        finish(place.header())
+        store.finish(place.header())
     return 4 * n_yx * n_yx * n_channels

@@ -10,7 +10,7 @@ import numpy as np
 from napari_deeper.io.contents import check_memory
 from napari_deeper.io.zarr_levels import StoredLevels
 from napari_deeper.spectra.cube import RamanCube
-from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.errors import FileError, ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 
@@ -110,6 +110,18 @@ def read_part(
         origin=_origin(pixel, part),
         provenance=(*pixel.provenance, _step(part, stored.shape)),
     )
+
+
+def check_whole(stored: StoredLevels) -> None:
+    """Raise `FileError` where memory does not hold a cube twice: as it is stored, and as a cube has it."""
+    try:
+        check_memory(stored.shape, 2 * stored.levels[0].dtype.itemsize)
+    except FileError as error:
+        raise FileError(
+            f"the cube has {stored.n_bytes / 1e9:.3g} GB, which is more than can be read into memory here. Open it in "
+            "napari, where it stays on disk; read a part of it with crop=((0, 512), (0, 512)) (napari-deeper convert "
+            "--crop 0:512,0:512); or work on it from file to file, for example with napari-deeper denoise."
+        ) from error
 
 
 def _origin(cube: RamanCube, part: tuple[slice, slice]) -> tuple[float, float]:

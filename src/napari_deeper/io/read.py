@@ -21,7 +21,7 @@ from napari_deeper.io.hyperspy import read_hspy, read_zspy
 from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
-from napari_deeper.io.part import Rectangle, cut, read_part
+from napari_deeper.io.part import Rectangle, check_whole, cut, read_part
 from napari_deeper.io.renishaw import read_wdf
 from napari_deeper.io.rosetta import read_labspec_xml, read_tvf
 from napari_deeper.io.spectra_folder import read_folder
@@ -166,10 +166,11 @@ def read(
     try:
         with np.errstate(all="ignore"):  # damaged files hold numbers beyond all bounds
             given = _Given(wavenumber, pixel_size, excitation_nm)
-            if crop is not None and not given.is_any:
-                stored = open_levels(path)
-                if stored is not None:
-                    return read_part(stored, crop)
+            stored = open_levels(path) if suffix_of(path) == ".zarr" else None
+            if stored is not None and crop is not None and not given.is_any:
+                return read_part(stored, crop)
+            if stored is not None:
+                check_whole(stored)
             contents = reader(path, Asked(variable, layout, image_size, _n_channels(wavenumber)))
             cube = _make_cube(path, contents, given)
             return cube if crop is None else cut(cube, crop)

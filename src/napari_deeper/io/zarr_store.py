@@ -90,7 +90,7 @@ def _read_array(path: Path, group: Any, name: str) -> NDArray[Any]:
     array = group.get(name)
     if not isinstance(array, zarr.Array):
         raise FileError(f"the Zarr store has lost its array '{name}'. Copy it again.")
-    _check_fits(array)
+    check_memory(array.shape, array.dtype.itemsize)
     n_missing = array.nchunks - array.nchunks_initialized
     if n_missing:
         raise FileError(
@@ -99,18 +99,6 @@ def _read_array(path: Path, group: Any, name: str) -> NDArray[Any]:
         )
     check_chunks(path / name, array)
     return np.asarray(array[...])
-
-
-def _check_fits(array: Any) -> None:
-    """Raise `FileError` where memory does not hold an array twice: as it is stored, and as a cube has it."""
-    try:
-        check_memory(array.shape, 2 * array.dtype.itemsize)
-    except FileError as error:
-        raise FileError(
-            f"the cube has {array.nbytes / 1e9:.3g} GB, which is more than can be read into memory here. Open it in "
-            "napari, where it stays on disk; read a part of it with crop=((0, 512), (0, 512)) (napari-deeper "
-            "convert --crop 0:512,0:512); or work on it from file to file, for example with napari-deeper denoise."
-        ) from error
 
 
 def write_zarr(cube: RamanCube, header: str, path: Path) -> None:

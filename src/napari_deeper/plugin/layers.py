@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.io.zarr_levels import StoredLevels
-from napari_deeper.plugin.stored_chunks import Averages
+from napari_deeper.io.zarr_levels import StoredLevels, open_levels
+from napari_deeper.plugin.stored_chunks import Averages, Pixels
 from napari_deeper.plugin.stored_image import LevelArray, StoredImage, on_disk
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
-from napari_deeper.spectra.errors import CubeError
+from napari_deeper.spectra.errors import CubeError, FileError
 from napari_deeper.spectra.imaging_time import ImagingTime, time_behind
 
 if TYPE_CHECKING:
@@ -188,7 +188,26 @@ def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
 
 def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) -> Image:
     """Add a cube as a new layer on top; `like` lends its contrast and colors, so that both compare."""
-    data, attributes, _ = layer_tuple(cube)
+    return _add(viewer, layer_tuple(cube), like)
+
+
+def add_stored(viewer: napari.Viewer, path: Path, like: Layer | None = None) -> Image:
+    """Add a cube that stays in its store as a new layer on top, as `add_cube` does, under the name of the store.
+
+    Raises
+    ------
+    FileError
+        If there is no such store.
+    """
+    stored = open_levels(path)
+    if stored is None:
+        raise FileError(f"{path} is no Zarr store of a cube.")
+    data, attributes, kind = stored_tuple(stored)
+    return _add(viewer, (data, attributes | {"name": path.stem}, kind), like)
+
+
+def _add(viewer: napari.Viewer, made: LayerTuple, like: Layer | None) -> Image:
+    data, attributes, _ = made
     if like is not None and like in viewer.layers:
         attributes["contrast_limits"] = tuple(like.contrast_limits)
         attributes["colormap"] = like.colormap
@@ -273,6 +292,11 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
     pixels = _pixels_at(layer, position, radius)
     if pixels is None:
         return None
+    return reading_of(layer, pixels)
+
+
+def reading_of(layer: Layer, pixels: Pixels) -> Reading | None:
+    """Return what a cube layer says of pixels (rows, columns)."""
     image = stored_image(layer)
     if image is not None:
         return wait_for_reading(image.ask(pixels), None)

@@ -301,7 +301,8 @@ def _bounds(key: Any, n: int) -> tuple[int, int, bool]:
         if step != 1:
             raise IndexError("a cube on disk is sliced in steps of 1")
         return start, max(start, stop), False
-    at: int = int(key) + (n if key < 0 else 0)
+    at: int = int(key)
+    at += n if at < 0 else 0
     if not 0 <= at < n:
         raise IndexError(f"index {key} is outside an axis of {n}")
     return at, at + 1, True

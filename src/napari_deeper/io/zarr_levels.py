@@ -1,8 +1,8 @@
 """A store of our own layout, left on disk: its header at once, its arrays a chunk at a time.
 
 Neither opening nor reading walks over the store: a cube of 20 GB has 40 thousand chunks. What `zarr_chunks` checks
-for a whole store is checked here for each file as it is read: that it lies within the store, that it unpacks to
-the size of a chunk (into memory of that size, so that no more can be taken) and that its checksum is right.
+for a whole store is checked here for each file as it is read: that it lies within the store, that it declares
+no more than a chunk has before it is unpacked, and that its checksum is right.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import itertools
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.contents import TRUST
+from napari_deeper.io.zarr_chunks import zstd_size
 from napari_deeper.io.zarr_store import ATTRIBUTE, FULL, LISTED
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import FileError
@@ -76,17 +78,17 @@ class StoredArray:
                 f"{store.name}: the chunk {name} of '{self.folder.name}' is missing or cannot be read. "
                 "Copy the folder again."
             ) from error
-        values = np.empty(self.chunks, self.dtype)
+        n_bytes = math.prod(self.chunks) * self.dtype.itemsize
         is_right = len(data) > 4 and crc32c(data[:-4]) == int.from_bytes(data[-4:], "little")
-        try:
-            unpacked = Zstd().decode(data[:-4], out=values) if is_right else None
-        except (RuntimeError, ValueError):
-            unpacked = None
-        if unpacked is None:
+        unpacked = b""
+        if is_right and zstd_size(data[:-4]) <= n_bytes:
+            with suppress(RuntimeError):
+                unpacked = Zstd().decode(data[:-4])
+        if len(unpacked) != n_bytes:
             raise FileError(
                 f"{store.name}: the chunk {name} of '{self.folder.name}' is damaged. Copy the folder again."
             )
-        return values
+        return np.frombuffer(unpacked, self.dtype).reshape(self.chunks)
 
     def overlapping(self, region: tuple[slice, ...]) -> list[Index]:
         """Return the chunks that a region (slices from start to stop) needs."""

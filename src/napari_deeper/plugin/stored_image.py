@@ -9,6 +9,7 @@ always there. Threads read what is missing, the middle of the view first; `Refre
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections import deque
@@ -240,7 +241,7 @@ class LevelArray:
         array = image.stored.levels[number]
         self.image, self.number = image, number
         self._region: Region = region or _whole(array)
-        self.shape = tuple(s.stop - s.start for s in self._region)
+        self.shape: tuple[int, ...] = tuple(s.stop - s.start for s in self._region)
         self.chunks, self.dtype, self.ndim = array.chunks, np.dtype(np.float32), 3
         self.size = int(np.prod(self.shape, dtype=np.int64))
 
@@ -301,7 +302,7 @@ def _bounds(key: Any, n: int) -> tuple[int, int, bool]:
         if step != 1:
             raise IndexError("a cube on disk is sliced in steps of 1")
         return start, max(start, stop), False
-    at: int = int(key)
+    at = operator.index(key)
     at += n if at < 0 else 0
     if not 0 <= at < n:
         raise IndexError(f"index {key} is outside an axis of {n}")

@@ -50,6 +50,7 @@ class ComponentsRuns(ComponentsPage):
         self._solver = self.form.solver()
         self._resume()
         self.target.activated.connect(self._changed)
+        self.output.changed.connect(self._changed)
         self.form.changed.connect(self._on_form)
         self.form.shown_changed.connect(self._on_shown)
         self.form.every.clicked.connect(self._on_every)

@@ -141,6 +141,8 @@ class HeatmapControl(QObject):
             if wanted != self._refining:
                 self._jobs.cancel()  # when it has ended, this is called again
             return
+        if wanted == self._refining:
+            return  # there is nothing to do, or the user stopped it
         self._refining = wanted
         if not wanted:
             return
@@ -170,14 +172,13 @@ class HeatmapControl(QObject):
 
     def _on_end(self, _: object, error: Exception | None) -> None:
         self.stop_button.hide()
-        found = self._heatmaps.unfinished()
-        wanted = [(heat, heat.spec) for _, heat in found]
-        if error is None:
-            self._status.say("Heatmap: exact in every pixel.")
-        elif wanted == self._refining:
-            told = "stopped; it is coarse where it was not measured yet."
-            self._status.say(f"Heatmap: {told}" if isinstance(error, Cancelled) else str(error))
+        wanted = [(heat, heat.spec) for _, heat in self._heatmaps.unfinished()]
+        if error is not None and wanted and wanted == self._refining:
+            told = "Heatmap: stopped; it is coarse where it was not measured yet."
             self._heatmaps.refresh()
+            self._status.say(told if isinstance(error, Cancelled) else str(error))
             return
         self._refining = []
         self.update()  # the contrast is now that of single pixels
+        if not wanted:
+            self._status.say("Heatmap: exact in every pixel.")

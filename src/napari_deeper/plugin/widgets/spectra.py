@@ -215,8 +215,6 @@ class SpectraWidget(DockPage):
 
     def _label(self, curves: list[Curve], how: str) -> None:
         layer = current_cube(self._viewer)
-        if self._readings.problem:
-            self.panel.status.say(self._readings.problem)
         header = layer.metadata[KEY] if layer is not None else {}
         known = layer is not None and (has_uncertainty(layer) or FLAGGED in layer.metadata)
         self.band.set_trust(known, NO_TRUST)
@@ -235,7 +233,7 @@ class SpectraWidget(DockPage):
             where += f"  ({len(places)} places)"
         last = len(places) - 1
         flagged = [curve.name for curve in curves if curve.flagged and curve.marker == last]
-        self.panel.show_place(where, curves, flagged)
+        self.panel.show_place(self._readings.problem or where, curves, flagged)
 
     def _cubes(self) -> list[Any]:
         return cube_layers(self._viewer.layers)

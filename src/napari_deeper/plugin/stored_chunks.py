@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from napari_deeper.io.zarr_levels import Index, StoredArray, StoredLevels
 CACHE_BYTES = (
     384 * 2**20
 )  # a plane of 1600 x 1600 pixels, with the 31 channels that lie in its chunks too
+_AT_ONCE = 4  # chunks of a spectrum
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 Averages = tuple[NDArray[np.float32], NDArray[np.float32] | None, bool]
 
@@ -79,17 +82,19 @@ def averages(
     trust = stored.trust
     wanted = [stored.levels[0], *(a for n, a in trust.items() if n == "uncertainty")]
     means: list[NDArray[np.float32]] = []
-    for array in wanted:
-        total = np.zeros(array.shape[0])
-        for (row, column), inside in _columns(array, pixels):
-            if not is_wanted():
-                return None
-            for i in range(-(-array.shape[0] // array.chunks[0])):
-                place = array.place((i, row, column))[0]
-                chunk = cache.get(array, (i, row, column))
-                part = chunk[: place.stop - place.start, *inside]
-                total[place] += part.sum(axis=1, dtype=np.float64)
-        means.append(np.asarray(total / len(pixels[0]), np.float32))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:  # a disk answers several as soon as one
+        for array in wanted:
+            total = np.zeros(array.shape[0])
+            for place, inside in _columns(array, pixels):
+                if not is_wanted():
+                    return None
+                indices = [(i, *place) for i in range(-(-array.shape[0] // array.chunks[0]))]
+                chunks = pool.map(partial(cache.get, array), indices)
+                for index, chunk in zip(indices, chunks, strict=True):
+                    channels = array.place(index)[0]
+                    part = chunk[: channels.stop - channels.start, *inside]
+                    total[channels] += part.sum(axis=1, dtype=np.float64)
+            means.append(np.asarray(total / len(pixels[0]), np.float32))
     flagged = False
     if "flagged" in trust:
         array = trust["flagged"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.zarr_levels import Index, StoredArray, StoredLevels
 from napari_deeper.plugin.stored_chunks import Averages, ChunkCache, Pixels, averages
-from napari_deeper.spectra.errors import CubeError, DeeperError
+from napari_deeper.spectra.errors import CubeError
 
 Region = tuple[slice, slice, slice]
 _PLANES = 2  # the one in view, and one before it
@@ -214,7 +214,7 @@ class StoredImage:
                     return
             try:
                 work()
-            except DeeperError as error:
+            except Exception as error:  # a thread that ended here would be missed
                 self.problem = str(error)
 
     def _next(self) -> Callable[[], None] | None:

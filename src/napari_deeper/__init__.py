@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.engine.super_resolve_files import super_resolve_file
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix_files import unmix_file
     from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.engine.watch import watch_folder
@@ -160,6 +161,7 @@ _HOME = {
     "super_resolve_file": "engine.super_resolve_files",
     "train": "training.run",
     "unmix": "engine.unmix",
+    "unmix_file": "engine.unmix_files",
     "unmix_with": "engine.unmix",
     "watch_folder": "engine.watch",
     "wavenumber_from_nm": "spectra.axis",
@@ -255,6 +257,7 @@ __all__ = [
     "super_resolve_file",
     "train",
     "unmix",
+    "unmix_file",
     "unmix_with",
     "watch_folder",
     "wavenumber_from_nm",

@@ -12,7 +12,13 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.mark.parametrize(
     ("script", "first", "n_rows"),
-    [("trust", "| cell", 1), ("speed", "| denoise", 6), ("preparing", "| baseline, ", 7)],
+    [
+        ("trust", "| cell", 1),
+        ("speed", "| denoise", 6),
+        ("preparing", "| baseline, ", 7),
+        ("streaming", "| denoise, ", 3),
+        ("cost_model", "| unmix | pixels", 3),
+    ],
 )
 def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))

@@ -106,7 +106,7 @@ Debug = Annotated[
 ]
 
 _NEEDED = inspect.Parameter.empty
-_FILES: dict[str, tuple[Any, Any]] = {"source": (Source, _NEEDED), "target": (Target, _NEEDED)}
+VERB_FILES: dict[str, tuple[Any, Any]] = {"source": (Source, _NEEDED), "target": (Target, _NEEDED)}
 _COMMON: dict[str, tuple[Any, Any]] = {
     "wavenumbers": (Wavenumbers, ""),
     "pixel_size": (PixelSize, ""),
@@ -136,7 +136,7 @@ def with_flags(
     hints = get_type_hints(params_type)
     parameters = [
         inspect.Parameter(name, keyword, annotation=annotation, default=default)
-        for name, (annotation, default) in (files or _FILES).items()
+        for name, (annotation, default) in (files or VERB_FILES).items()
     ]
     for field in dataclasses.fields(params_type):
         option = _option(params_type, field)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.engine.references import Match
 from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_files import unmix_file
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.plugin.component_layers import Result
@@ -43,8 +44,6 @@ def search(
     layer, cube = cubes[0]
     part = progress.part(0.0, 1 / n)
     if isinstance(cube, Path):
-        from napari_deeper.engine.unmix_files import unmix_file
-
         found = unmix_file(cube, target, params, progress=part)
     else:
         found = unmix(cube, params, progress=part)
@@ -93,8 +92,6 @@ def _unmix_with(
     cube: Input, endmembers: Endmembers, params: UnmixParams, progress: Progress
 ) -> Unmixed:
     if isinstance(cube, Path):
-        from napari_deeper.engine.unmix_files import unmix_file
-
         return unmix_file(cube, None, params, endmembers=endmembers, progress=progress)
     return unmix_with(cube, endmembers, params, progress=progress)
 

@@ -34,6 +34,8 @@ ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
 SHOWS = "napari_deeper_shows"
 # Beside the header of a cube layer that stays on disk: the path of its store, as text.
 STORE = "napari_deeper_store"
+# Of which the contrast is told: more take the window longer, and tell no more.
+_MOST_VALUES = 200_000
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -87,7 +89,10 @@ def _attributes(
 
 def contrast_limits(intensity: NDArray[Any], percentile: float = 99.9) -> tuple[float, float]:
     """Return display limits that a few bright or dead pixels do not decide."""
-    values = intensity.reshape(-1)[:: max(1, intensity.size // 1_000_000)]
+    every = max(1, intensity.size // _MOST_VALUES)
+    while np.gcd(every, intensity.shape[-1]) > 1:  # else some channels alone would be looked at
+        every += 1
+    values = intensity.reshape(-1)[::every]
     values = values[np.isfinite(values)]
     if values.size == 0:
         return 0.0, 1.0

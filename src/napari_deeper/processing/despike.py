@@ -9,8 +9,8 @@ because neighbors have them, and bands of a single pixel because they are wider 
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Intensity = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -77,8 +77,8 @@ def _height(spectra: Intensity, max_width: int) -> Intensity:
     reach = max_width + 2
     size = reach + 1
     # Shifted so that the window ends, or begins, with the channel itself.
-    left = ndimage.minimum_filter1d(spectra, size, axis=2, origin=(size - 1) // 2)
-    right = ndimage.minimum_filter1d(spectra, size, axis=2, origin=-(size // 2))
+    left = scipy.ndimage.minimum_filter1d(spectra, size, axis=2, origin=(size - 1) // 2)
+    right = scipy.ndimage.minimum_filter1d(spectra, size, axis=2, origin=-(size // 2))
     return np.asarray(spectra - np.maximum(left, right))
 
 
@@ -88,7 +88,7 @@ def _noise(spectra: Intensity) -> Intensity:
     middle = np.median(step, axis=2, keepdims=True)
     sigma = _MAD_TO_SIGMA * np.median(np.abs(step - middle), axis=2, keepdims=True)
     cut = np.minimum(np.abs(step), _NOISE_CUT * sigma)
-    local = ndimage.uniform_filter1d(cut, _NOISE_WINDOW, axis=2, mode="nearest")
+    local = scipy.ndimage.uniform_filter1d(cut, _NOISE_WINDOW, axis=2, mode="nearest")
     # The mean of an absolute normal variable is 0.8 of its standard deviation.
     level = np.maximum(np.sqrt(np.pi / 2) * local, sigma)
     return np.concatenate([level[..., :1], level], axis=2)
@@ -103,8 +103,8 @@ def _steep_peaks(
     down = np.zeros_like(spectra)
     down[..., :-1] = -step
     # The steepest of the flanks of a peak, whose top may be two or three channels wide.
-    steep = ndimage.maximum_filter1d(np.maximum(up, down), 3, axis=2)
-    top = height == ndimage.maximum_filter1d(height, 5, axis=2)
+    steep = scipy.ndimage.maximum_filter1d(np.maximum(up, down), 3, axis=2)
+    top = height == scipy.ndimage.maximum_filter1d(height, 5, axis=2)
     least = threshold * noise
     steep_enough = steep - _STEEP_SIGMA * noise > part * height
     return np.asarray(top & (steep > least) & (height > least) & steep_enough)
@@ -112,7 +112,7 @@ def _steep_peaks(
 
 def _shared(height: Intensity, noise: Intensity, peak: Mask) -> Mask:
     """Tell which peaks a pixel around has too, in the same channel or the next."""
-    near = ndimage.maximum_filter1d(height, 3, axis=2)
+    near = scipy.ndimage.maximum_filter1d(height, 3, axis=2)
     near[near < _SHARED_SIGMA * noise] = 0
     around = np.zeros_like(height)
     n_y, n_x, _ = height.shape

@@ -22,7 +22,7 @@ from napari_deeper.plugin.difference_maps import (
     shared_limit,
     show_differences,
 )
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
     SOURCE,
     channel_at_slider,
@@ -71,7 +71,7 @@ class CompareWidget(DockPage):
         self._band_shown = ""  # of the difference maps asked for last; empty for all channels
         self._series = Series()
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
-        self._mapping = JobRunner(self, lambda *_: None, self._on_maps)
+        self._mapping = JobRunner(self, lambda *_: None, self._on_maps, self.refresh)
         self._saving = JobRunner(self, lambda *_: None, self._on_saved)
         self._remembered = Remembered("compare")
         self._refresh_timer = QTimer(self)
@@ -238,13 +238,12 @@ class CompareWidget(DockPage):
             return
         band = self._band()
         self._band_shown = "" if band is None else f"{band[0]:.0f}-{band[1]:.0f} cm-1"
-        if band is None:
-            self._on_maps(list(found.differences), None)
-            return
         cubes, settings = dict(self._compared), self.form.params.value()
         matched = self._matched
 
         def work(progress: Progress) -> list[DifferenceMap]:
+            if band is None:
+                return list(found.differences)
             return [
                 difference_map(
                     cube, target, *band, name=name, interpolation=settings.interpolation,
@@ -266,16 +265,20 @@ class CompareWidget(DockPage):
         middle = float(wavenumbers(layer)[channel_at_slider(layer, self._viewer)])
         return middle - _SLIDER_HALF_WIDTH, middle + _SLIDER_HALF_WIDTH
 
-    def _on_maps(self, maps: Any, error: Exception | None) -> None:
+    def _on_maps(self, maps: list[DifferenceMap] | None, error: Exception | None) -> Pieces | None:
         if error is None and maps and self.found is not None:
-            show_differences(self._viewer, maps, self.found.target, self._band_shown)
-            self.foot.message.set_text(
-                f"Δ {maps[0].what}, to ±{shared_limit(maps):.3g}: blue is less than the target, red more, gray "
-                "not compared."
-            )
-        elif error is not None:
+            return self._show_maps(maps, self.found.target)
+        if error is not None:
             self.foot.message.set_text(in_words(error, ""))
         self.refresh()
+        return None
+
+    def _show_maps(self, maps: list[DifferenceMap], target: str) -> Pieces:
+        yield from show_differences(self._viewer, maps, target, self._band_shown)
+        self.foot.message.set_text(
+            f"Δ {maps[0].what}, to ±{shared_limit(maps):.3g}: blue is less than the target, red more, gray "
+            "not compared."
+        )
 
     def _cells(self) -> list[Any]:
         """Return the layers that go side by side: the target and the checked layers, or maps of them."""

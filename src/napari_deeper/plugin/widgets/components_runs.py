@@ -10,9 +10,9 @@ from qtpy.QtCore import QTimer
 
 from napari_deeper.engine.unmix_report import check_unmixed
 from napari_deeper.io.zarr_levels import StoredLevels
-from napari_deeper.plugin.component_layers import ComponentLayers
+from napari_deeper.plugin.component_layers import ComponentLayers, Result
 from napari_deeper.plugin.component_session import Input, Session, search, solve
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
     cube_from_layer,
     cube_layers,
@@ -40,7 +40,7 @@ class ComponentsRuns(ComponentsPage):
         self.failure = ""  # why the last run changed nothing
         self.session = Session()
         self.layers = ComponentLayers(self._viewer)
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._remembered = Remembered("components")
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -230,18 +230,30 @@ class ComponentsRuns(ComponentsPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, found: Any, error: Exception | None) -> None:
+    def _on_end(self, found: Any, error: Exception | None) -> Pieces | None:
         if error is not None or found is None:
             self._fail(error or DeeperError("Nothing was found."))
-            return
+            return None
         results, notes = found
         results = [r for r in results if r[0] in self._viewer.layers]
         if not results:
             self._fail(DeeperError("The cube was removed meanwhile."))
-            return
-        self.session.take(results)
-        self._show(add=True)
-        self.foot.show_end("\n".join([*self.session.verdict(), *notes]), done=True)
+            return None
+        return self._show_found(results, notes)
+
+    def _show_found(self, results: list[Result], notes: list[str]) -> Pieces:
+        """Show what came out, a layer in a turn, and tell of it."""
+        s = self.session
+        s.take(results)
+        self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
+        yield
+        shown = None
+        while shown != (
+            wanted := (s.drawn, self.form.kinds())
+        ):  # the user may choose others meanwhile
+            shown = wanted
+            yield from self.layers.update_in_turns(s.results, *wanted)
+        self.foot.show_end("\n".join([*s.verdict(), *notes]), done=True)
 
     def _fail(self, error: Exception) -> None:
         self.failure = in_words(error, "Cancelled.")

@@ -23,7 +23,7 @@ from napari_deeper.engine.recipe import Recipe
 from napari_deeper.io.write import check_output
 from napari_deeper.io.zarr_levels import StoredLevels
 from napari_deeper.plugin.fit_watch import FitWatch
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
     add_cube,
     add_stored,
@@ -35,7 +35,7 @@ from napari_deeper.plugin.layers import (
 from napari_deeper.plugin.prepare_job import add_prepared, prepare_one, what_was_done
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
-from napari_deeper.plugin.widgets.enhance_form import EnhanceForm, Request
+from napari_deeper.plugin.widgets.enhance_form import EnhanceForm
 from napari_deeper.plugin.widgets.fit_box import FitBox
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
@@ -61,9 +61,9 @@ class EnhanceWidget(DockPage):
         self.failure = ""  # why the last run ended without results
         self._source: Any = None
         self._flagged: list[Any] = []  # results of the last run that have flagged pixels
-        self._request: Request | None = None
-        self._show: Callable[[Any], str] = self._show_enhanced  # what is done with the results
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._n_steps = 0  # of the last run: results before comparators
+        self._show: Callable[[Any], Pieces] = self._show_enhanced  # what is done with the results
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self._on_shown)
         self._fit_watch = FitWatch(self, self._changed)
         self._remembered = Remembered("enhance")
         self._refresh_timer = QTimer(self)
@@ -234,11 +234,12 @@ class EnhanceWidget(DockPage):
         self.failure = ""
         self._source = source
 
-        def show(ready: RamanCube) -> str:
+        def show(ready: RamanCube) -> Pieces:
             layer = add_prepared(self._viewer, source, ready)
             self.cube.follow_active()
             told = f"Added '{layer.name}' and chose it: Run works on it now. '{cube.name}' stays as it is."
-            return "\n".join([told, *what_was_done(ready, recipe)])
+            self.foot.show_end("\n".join([told, *what_was_done(ready, recipe)]), done=True)
+            yield
 
         self._show = show
         self._jobs.start(lambda progress: prepare_one(cube, recipe, progress))
@@ -266,15 +267,16 @@ class EnhanceWidget(DockPage):
             self.failure = str(error)
             self.foot.show_end(self.failure, done=False)
             return
-        self._source, self._request = source, request
+        self._source, self._n_steps = source, len(request.steps)
         self._flagged = []
         self.flags_button.setEnabled(False)
         self._remembered.save(**self.form.to_json())
 
-        def work(progress: Progress) -> list[RamanCube]:
-            return enhance(
+        def work(progress: Progress) -> tuple[list[RamanCube], list[str]]:
+            results = enhance(
                 cube, request.denoise, request.super_resolve, request.comparators, progress
             )
+            return results, _tell(results, len(request.steps))
 
         self._show = self._show_enhanced
         self._jobs.start(work)
@@ -292,13 +294,14 @@ class EnhanceWidget(DockPage):
         self._source = source
         self._remembered.save(**self.form.to_json())
 
-        def show(made: list[Made]) -> str:
+        def show(made: list[Made]) -> Pieces:
             told = []
             for result, notes in made:
-                layer = add_stored(self._viewer, result, like=self._source)
+                layer = add_stored(self._viewer, result, like=source)
                 told += [f"Wrote {result} and opened it as '{layer.name}'.", *notes]
-            self.cube.keep(self._source)
-            return "\n".join(dict.fromkeys(told))
+                yield
+            self.cube.keep(source)
+            self.foot.show_end("\n".join(dict.fromkeys(told)), done=True)
 
         self._show = show
         self._jobs.start(
@@ -312,40 +315,49 @@ class EnhanceWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, results: Any, error: Exception | None) -> None:
+    def _on_end(self, results: Any, error: Exception | None) -> Pieces | None:
         if error is None:
-            self.foot.show_end(self._show(results), done=True)
-        else:
-            stopped = "Cancelled. Nothing was added."
-            if is_stored(self._source):
-                stopped = "Cancelled. Run goes on where it was."
-            self.failure = in_words(error, stopped)
-            self.foot.show_end(self.failure, done=False)
+            return self._show(results)
+        stopped = "Cancelled. Nothing was added."
+        if is_stored(self._source):
+            stopped = "Cancelled. Run goes on where it was."
+        self.failure = in_words(error, stopped)
+        self.foot.show_end(self.failure, done=False)
+        self._on_shown()
+        return None
+
+    def _on_shown(self) -> None:
         self._source = None
         self._show = self._show_enhanced  # what was shown must not be kept in memory
         self.refresh()
 
-    def _show_enhanced(self, results: list[RamanCube]) -> str:
-        """Add the results as layers; return what to tell of them."""
-        n_results = len(self._request.steps) if self._request else 0
+    def _show_enhanced(self, found: tuple[list[RamanCube], list[str]]) -> Pieces:
+        """Add the results as layers, one in a turn, and tell of them."""
+        results, told = found
         # the last one added lies on top: comparators first, then the results in the order they were made
-        for cube in [*results[n_results:], *results[:n_results]]:
+        for cube in [*results[self._n_steps :], *results[: self._n_steps]]:
             layer = add_cube(self._viewer, cube, like=self._source)
             if cube.flagged is not None and cube.flagged.any():
                 self._flagged.append(layer)
+            yield
         self.flags_button.setEnabled(bool(self._flagged))
         self.cube.keep(self._source)
-        n_added = len(results)
-        notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
-        for cube in results[:n_results]:
-            # two results may say the same with other numbers
-            about = f"{cube.provenance[-1].verb}: " if n_results > 1 else ""
-            notes += cube.provenance[-1].notes
-            notes += [about + sentence for sentence in trust_sentences(cube)]
-        notes += [f"Ran on {device}." for device in devices_used(results)]
-        return "\n".join(dict.fromkeys(notes))
+        self.foot.show_end("\n".join(told), done=True)
 
     def show_flagged(self) -> None:
         """Show the flagged pixels of the last results as layers over them."""
         for layer in self._flagged:
             show_flagged(self._viewer, layer)
+
+
+def _tell(results: list[RamanCube], n_steps: int) -> list[str]:
+    """Return what to tell of the results; `n_steps` of them come before the comparators."""
+    n_added = len(results)
+    notes = [f"Added {n_added} layer{'s' if n_added > 1 else ''}."]
+    for cube in results[:n_steps]:
+        # two results may say the same with other numbers
+        about = f"{cube.provenance[-1].verb}: " if n_steps > 1 else ""
+        notes += cube.provenance[-1].notes
+        notes += [about + sentence for sentence in trust_sentences(cube)]
+    notes += [f"Ran on {device}." for device in devices_used(results)]
+    return list(dict.fromkeys(notes))

@@ -13,7 +13,7 @@ from napari_deeper.engine.prepare_files import prepare_file
 from napari_deeper.engine.prepare_settings import Despike, Normalize
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.io.write import check_output
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
     add_stored,
     cube_from_layer,
@@ -39,6 +39,7 @@ from napari_deeper.plugin.widgets.workspace import (
     tabify_beside_ours,
 )
 from napari_deeper.processing.normalization import UNITS
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
 
@@ -69,7 +70,7 @@ class PrepareWidget(DockPage):
         self.failure = ""  # why the last run ended without results
         self._behind = False  # another tab
         self._source: tuple[Any, Any, PreviewSource] | None = None  # layer, its data, the cube
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._live = LivePreview(self, self._on_look)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -325,23 +326,31 @@ class PrepareWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, prepared: Prepared | FilePrepared | None, error: Exception | None) -> None:
-        if prepared is None:
-            self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
-        elif isinstance(prepared, FilePrepared):
+    def _on_end(
+        self, prepared: Prepared | FilePrepared | None, error: Exception | None
+    ) -> Pieces | None:
+        if isinstance(prepared, FilePrepared):
             added = add_stored(self._viewer, prepared.path, like=prepared.source)
             self.cube.keep(prepared.source)
             told = f"Wrote {prepared.path} and opened it as '{added.name}'."
             self.foot.show_end("\n".join([told, *prepared.notes]), done=True)
-        else:
-            done, notes = prepared
-            for source, cube in done:
-                add_prepared(self._viewer, source, cube)
-                self.cube.keep(source)
-            added = ", ".join(cube.name for _, cube in done)
-            told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
-            self.foot.show_end("\n".join([told, *notes]), done=bool(done))
+            self.refresh()
+            return None
+        if prepared is not None:
+            return self._show(*prepared)
+        self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
         self.refresh()
+        return None
+
+    def _show(self, done: list[tuple[Any, RamanCube]], notes: list[str]) -> Pieces:
+        """Add the results as layers, one in a turn, and tell of them."""
+        for source, cube in done:
+            add_prepared(self._viewer, source, cube)
+            self.cube.keep(source)
+            yield
+        added = ", ".join(cube.name for _, cube in done)
+        told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
+        self.foot.show_end("\n".join([told, *notes]), done=bool(done))
 
     def _fail(self, text: str) -> None:
         self.failure = text

@@ -17,62 +17,32 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from heartbeat import Heartbeat, beating
 from large_stores import block_of, make_store
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
-from window_timing import Window, now, settle
+from window_timing import Window, settle
 
 import napari_deeper as nd
 from napari_deeper.io import zarr_levels
 from napari_deeper.io.zarr_levels import open_levels
-from napari_deeper.plugin.layers import stored_image
+from napari_deeper.plugin.layers import add_cube, stored_image
 
-BEAT_MS = 5
 N_CLICKS = 60
 
 
-class Heartbeat:
-    """Notes how long the event loop was away, and how much memory the process had at most."""
-
-    def __init__(self) -> None:
-        self._process = psutil.Process()
-        self.most_memory = 0
-        self._timer = QTimer()
-        self._timer.setInterval(BEAT_MS)
-        self._timer.timeout.connect(self._beat)
-        self.reset()
-        self._timer.start()
-
-    def reset(self) -> None:
-        """Forget the gaps."""
-        self.gaps: list[float] = []
-        self.busy: list[float] = []
-        self._last = now()
-
-    def _beat(self) -> None:
-        at = now()
-        self.gaps.append(1e3 * (at[0] - self._last[0]) - BEAT_MS)
-        self.busy.append(1e3 * (at[1] - self._last[1]))
-        self._last = at
-        self.most_memory = max(self.most_memory, self._process.memory_info().rss)
-
-    def told(self) -> str:
-        """Return the gaps in words, ms, and what the window's own thread had to do in them."""
-        gaps, busy = np.array(self.gaps), np.array(self.busy)
-        cells = []
-        for times in (gaps, busy):
-            cells += [f"{times.max():.0f}", f"{np.percentile(times, 95):.0f}"]
-        return " | ".join([*cells, f"{int((gaps > 50).sum())} of {gaps.size}"])
-
-    def stop(self) -> None:
-        """Note nothing more."""
-        self._timer.stop()
+def told(heart: Heartbeat) -> list[str]:
+    """Return the gaps between beats, ms: on the clock, of the window's own thread, and of it what is not napari's."""
+    cells = []
+    for kind in ("wall", "own", "ours"):
+        times = 1e3 * np.array([getattr(gap, kind) for gap in heart.gaps])
+        cells.append(f"{times.max():.0f}, {np.percentile(times, 95):.0f}")
+    return cells
 
 
 def head() -> None:
     """Print the head of a table of gaps."""
-    row("while", "longest", "p95", "own thread, longest", "p95", "longer than 50 ms")
-    row(*["---"] * 6)
+    row("while", "clock: longest, p95", "own thread", "of it not napari's")
+    row(*["---"] * 4)
 
 
 def row(*cells: str) -> None:
@@ -88,12 +58,15 @@ def wait(still: Callable[[], bool], longest: float = 600.0) -> float:
     return time.perf_counter() - start
 
 
-def measure_opening(window: Window, beat: Heartbeat, store: Path) -> None:
+def memory() -> float:
+    """Return what the process holds, MB."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def measure_opening(window: Window, store: Path) -> None:
     """Open the store as File > Open does."""
     gc.collect()
-    before = psutil.Process().memory_info().rss
-    beat.reset()
-    start = time.perf_counter()
+    before, start = memory(), time.perf_counter()
     (layer,) = window.viewer.open(str(store), plugin="napari-deeper")
     QApplication.processEvents()
     first = time.perf_counter() - start
@@ -106,11 +79,7 @@ def measure_opening(window: Window, beat: Heartbeat, store: Path) -> None:
             last = time.perf_counter()
     row("from File > Open to the first image, s", f"{first:.2f}")
     row("until all in view is exact, s", f"{last - start:.2f}")
-    now_used = psutil.Process().memory_info().rss
-    row(
-        "memory before, and what opening adds, MB",
-        f"{before / 1e6:.0f} + {(now_used - before) / 1e6:.0f}",
-    )
+    row("memory before, and what opening adds, MB", f"{before:.0f} + {memory() - before:.0f}")
 
 
 def measure_clicks(window: Window, seed: int, n_clicks: int) -> None:
@@ -140,48 +109,51 @@ def scroll(window: Window, channels: range, pause: float) -> None:
         settle(pause)
 
 
-def measure_scrolling(window: Window, beat: Heartbeat, n_channels: int) -> None:
+def measure_scrolling(window: Window, n_channels: int) -> None:
     """Scroll and zoom; print the gaps of the event loop."""
     step = max(1, n_channels // 100)
-    layer = window.viewer.layers[0]
-    image = stored_image(layer)
+    image = stored_image(window.viewer.layers[0])
     window.viewer.reset_view()
     settle(0.3)
-    beat.reset()
-    scroll(window, range(0, n_channels, step), 0.05)
-    row("through the channels, whole map", beat.told())
+    with beating() as heart:
+        scroll(window, range(0, n_channels, step), 0.05)
+    row("through the channels, whole map", *told(heart))
     if image is not None:
         wait(lambda: image.loading)
-    beat.reset()
-    for _ in range(8):
-        window.viewer.scene.camera.zoom *= 1.5
-        settle(0.2)
-    row("zooming in", beat.told())
-    beat.reset()
-    scroll(window, range(0, n_channels, step), 0.05)
-    row("through the channels, zoomed in", beat.told())
+    with beating() as heart:
+        for _ in range(8):
+            window.viewer.scene.camera.zoom *= 1.5
+            settle(0.2)
+    row("zooming in", *told(heart))
+    with beating() as heart:
+        scroll(window, range(0, n_channels, step), 0.05)
+    row("through the channels, zoomed in", *told(heart))
     window.viewer.reset_view()
     settle(0.3)
 
 
-def measure_heatmap(window: Window, beat: Heartbeat) -> None:
+def measure_heatmap(window: Window) -> None:
     """Tick Heatmap; time to the first and to the exact map."""
     control = window.spectra._heatmaps
-    beat.reset()
-    start = time.perf_counter()
-    window.spectra.band.heatmap.setChecked(True)
-    QApplication.processEvents()
-    row("from Heatmap to the first map, s", f"{time.perf_counter() - start:.2f}")
-    settle(0.3)
-    beat.reset()
-    wait(lambda: control.refining)
-    exact = time.perf_counter() - start
-    row("until it is exact, s", f"{exact:.1f}")
-    if beat.gaps:
-        print()
-        head()
-        row("while a heatmap becomes exact", beat.told())
-        print()
+    with beating() as heart:
+        start = time.perf_counter()
+        window.spectra.band.heatmap.setChecked(True)
+        QApplication.processEvents()
+        first = time.perf_counter() - start
+        settle(0.05)
+    added = told(heart)
+    with beating() as heart:
+        wait(lambda: control.refining)
+        exact = time.perf_counter() - start
+        settle(0.05)
+    row("the first heatmap", *added)
+    row("while it becomes exact", *told(heart))
+    print()
+    row("what", "it took")
+    row("---", "---")
+    row("from Heatmap to the first map, s", f"{first:.2f}")
+    if control is not None and exact > first:
+        row("until it is exact, s", f"{exact:.1f}")
 
 
 def measure(store: Path, window: Window, n_clicks: int) -> None:
@@ -190,20 +162,16 @@ def measure(store: Path, window: Window, n_clicks: int) -> None:
     assert stored is not None
     y, x, n_channels = stored.shape
     print(f"\n{y} x {x} pixels, {n_channels} channels: {stored.n_bytes / 1e9:.3g} GB.\n")
-    beat = Heartbeat()
-    try:
-        row("what", "it took")
-        row("---", "---")
-        measure_opening(window, beat, store)
-        measure_clicks(window, 1, n_clicks)
-        print("\nLongest times that the event loop was away, ms:\n")
-        head()
-        measure_scrolling(window, beat, n_channels)
-        print()
-        measure_heatmap(window, beat)
-        row("memory at most, of all, MB", f"{beat.most_memory / 1e6:.0f}")
-    finally:
-        beat.stop()
+    row("what", "it took")
+    row("---", "---")
+    before = memory()
+    measure_opening(window, store)
+    measure_clicks(window, 1, n_clicks)
+    print("\nHow long the window was away from its events, ms:\n")
+    head()
+    measure_scrolling(window, n_channels)
+    measure_heatmap(window)
+    row("memory added since the window was empty, MB", f"{memory() - before:.0f}")
 
 
 def measure_reference(window: Window, side: int, n_channels: int) -> None:
@@ -211,20 +179,10 @@ def measure_reference(window: Window, side: int, n_channels: int) -> None:
     print(f"\nA cube in memory of {side} x {side} pixels in the same window, for comparison:\n")
     axis = np.linspace(600, 1800, n_channels)
     cube = nd.RamanCube(block_of(slice(0, side), slice(0, side), axis), axis, (0.5, 0.5))
-    from napari_deeper.plugin.layers import add_cube
-
     add_cube(window.viewer, cube)
-    beat = Heartbeat()
-    try:
-        head()
-        measure_scrolling(window, beat, n_channels)
-        print()
-        start = time.perf_counter()
-        window.spectra.band.heatmap.setChecked(True)
-        QApplication.processEvents()
-        row("from Heatmap to the map, s", f"{time.perf_counter() - start:.2f}")
-    finally:
-        beat.stop()
+    head()
+    measure_scrolling(window, n_channels)
+    measure_heatmap(window)
 
 
 def run(store: Path, n_clicks: int, size: tuple[int, int], reference: int) -> None:

@@ -306,6 +306,26 @@ def test_a_heatmap_of_a_file_is_that_of_the_cube(store, cube, settings):
     assert ours.notes == theirs.notes
 
 
+def test_the_window_stays_free(store, viewer, qtbot, beating):
+    spectra = dock(viewer, "Spectra")
+    layer = opened(viewer, store, qtbot)
+    spectra.pin((3.0, -2.0))
+    spectra.band.heatmap.setChecked(True)  # napari draws the letters of the first color bar for long
+    qtbot.waitUntil(lambda: not spectra._heatmaps.refining, timeout=30_000)
+    qtbot.wait(200)
+    with beating() as heart:
+        for channel in range(0, 120, 8):
+            viewer.dims.set_current_step(0, channel)
+            spectra.pin((3.0 + channel / 2, -2.0 + channel / 2))
+            qtbot.wait(20)
+        spectra.plot.set_band(990, 1020)
+        qtbot.waitUntil(lambda: spectra._heatmaps.refining)
+        qtbot.waitUntil(lambda: not spectra._heatmaps.refining, timeout=30_000)
+    settled(layer, qtbot)
+    longest = heart.longest("ours")
+    assert longest.ours < 0.05, str(longest)
+
+
 class TestWork:
     def test_crop_gives_a_part_in_memory(self, store, cube, viewer, qtbot):
         opened(viewer, store, qtbot)
@@ -356,6 +376,19 @@ class TestWork:
             made.intensity, nd.prepare(cube, nd.Recipe((nd.Bin(2, 2),))).intensity
         )
         assert stored_path(viewer.layers[-1]) == store.with_name("map-prepared.zarr")
+
+    def test_components_are_found_in_the_file(self, store, cube, viewer, qtbot):
+        layer = opened(viewer, store, qtbot)
+        components = dock(viewer, "Components")
+        qtbot.waitUntil(lambda: components.output.line.text().endswith("map-components"))
+        components.run()
+        qtbot.waitUntil(lambda: not components.running, timeout=120_000)
+        assert components.failure == ""
+        ((source, found),) = components.session.results
+        assert source is layer
+        assert found.abundances.shape[:2] == cube.shape[:2]
+        assert store.with_name("map-components").is_dir()
+        qtbot.waitUntil(lambda: components.output.line.text().endswith("map-components-2"))
 
     @pytest.mark.parametrize("name", ["Compare", "Evaluate", "Annotate", "Fine-tune", "Figure"])
     def test_other_docks_open_beside_it(self, store, viewer, qtbot, name):

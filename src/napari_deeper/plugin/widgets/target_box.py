@@ -24,7 +24,7 @@ class TargetBox(QWidget):
 
     def __init__(self, name: str, tooltip: str) -> None:
         super().__init__()
-        self._proposed = Path()
+        self._proposed = self._shown = Path()
         self.line = QLineEdit()
         self.line.setToolTip(tooltip)
         self.button = QToolButton()
@@ -40,14 +40,14 @@ class TargetBox(QWidget):
 
     def propose(self, path: Path) -> None:
         """Show a path, or a free one like it, unless the user has written another one for the same source."""
-        if path != self._proposed:
-            self._proposed = path
+        taken = self.line.text() == str(self._shown) and self._shown.exists()
+        if path != self._proposed or taken:
+            self._proposed = self._shown = path
             number = 2
-            while path.exists():
-                path = self._proposed.with_stem(f"{self._proposed.stem}-{number}")
+            while self._shown.exists():
+                self._shown = path.with_stem(f"{path.stem}-{number}")
                 number += 1
-            self.line.setText(str(path))
-            self.line.setCursorPosition(len(str(path)))
+            self.line.setText(str(self._shown))
 
     def value(self) -> Path:
         """Return the path."""

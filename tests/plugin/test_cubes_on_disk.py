@@ -310,7 +310,9 @@ def test_the_window_stays_free(store, viewer, qtbot, beating):
     spectra = dock(viewer, "Spectra")
     layer = opened(viewer, store, qtbot)
     spectra.pin((3.0, -2.0))
-    spectra.band.heatmap.setChecked(True)  # napari draws the letters of the first color bar for long
+    spectra.band.heatmap.setChecked(
+        True
+    )  # napari draws the letters of the first color bar for long
     qtbot.waitUntil(lambda: not spectra._heatmaps.refining, timeout=30_000)
     qtbot.wait(200)
     with beating() as heart:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.fit_check import Finding, check_fit, suggested_recipe
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
+    from napari_deeper.engine.heatmap_stored import heatmap_file
     from napari_deeper.engine.prepare import Preparation, prepare
     from napari_deeper.engine.prepare_files import prepare_file
     from napari_deeper.engine.prepare_folder import prepare_folder
@@ -135,6 +136,7 @@ _HOME = {
     "evaluate": "engine.evaluate",
     "finetune": "engine.finetune",
     "heatmap": "engine.heatmap",
+    "heatmap_file": "engine.heatmap_stored",
     "imaging_time": "spectra.imaging_time",
     "list_jobs": "engine.finetune_job",
     "list_models": "models.user_models",
@@ -230,6 +232,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "heatmap",
+    "heatmap_file",
     "imaging_time",
     "list_jobs",
     "list_models",

@@ -28,6 +28,7 @@ from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
     VERB_FILES,
+    Crop,
     Debug,
     Excitation,
     Force,
@@ -39,7 +40,7 @@ from napari_deeper.cli.flags import (
     Target,
     Variable,
     Wavenumbers,
-    read_input,
+    parse_crop,
     reading_from,
     settings_from,
     with_flags,
@@ -276,20 +277,23 @@ def convert(
     variable: Variable = "",
     layout: Layout = "",
     image_size: ImageSize = "",
+    crop: Crop = "",
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write a cube in another format; nothing else changes.
+    """Write a cube, or a part of it, in another format; nothing else changes.
 
     [bold]napari-deeper convert cell.mat cell.zarr[/bold]
 
     [bold]napari-deeper convert cell.npy cell.npz --wavenumbers axis.txt --pixel-size 0.5[/bold]
+
+    [bold]napari-deeper convert large.zarr part.npz --crop 0:512,100:612[/bold]
     """
     values = dict(locals())
     with one_line_errors(debug):
         path = check_output(target, overwrite=force)
-        cube = read_input(source, values)
+        cube = read(source, **reading_from(values), crop=parse_crop(crop))
         write(cube, path, overwrite=force)
         if not quiet:
             typer.echo(f"Wrote {path}: {cube}")

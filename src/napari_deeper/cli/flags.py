@@ -87,6 +87,14 @@ ImageSize = Annotated[
         rich_help_panel=_READING,
     ),
 ]
+Crop = Annotated[
+    str,
+    typer.Option(
+        metavar="ROWS,COLUMNS",
+        help="This part alone, for example 0:512,100:612: pixels from 0, the ends left out. Of a large Zarr store "
+        "nothing else is read.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing OUT.", rich_help_panel=_RUNNING)
 ]
@@ -187,6 +195,18 @@ def reading_from(values: Mapping[str, Any]) -> dict[str, Any]:
     if values["image_size"]:
         reading["image_size"] = _parse_image_size(values["image_size"])
     return reading
+
+
+def parse_crop(text: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return ((first row, end), (first column, end)) of ``--crop``, or None where it is not given."""
+    if not text:
+        return None
+    number = r"\s*(\d{1,9})\s*"
+    match = re.fullmatch(f"{number}:{number},{number}:{number}", text)
+    if not match:
+        raise typer.BadParameter(f"--crop: '{text}' is not ROWS,COLUMNS such as 0:512,100:612.")
+    top, bottom, left, right = map(int, match.groups())
+    return (top, bottom), (left, right)
 
 
 def _parse_image_size(text: str) -> tuple[int, int]:

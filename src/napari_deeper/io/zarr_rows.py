@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.io.contents import TRUST
 from napari_deeper.io.zarr_chunks import check_chunks, check_store
+from napari_deeper.io.zarr_levels import open_levels
 from napari_deeper.io.zarr_store import (
     ATTRIBUTE,
     CHUNK,
@@ -54,11 +55,31 @@ class StoredCube:
 def open_stored(path: Path) -> StoredCube | None:
     """Return a cube in a store of our own layout without reading it; None where it is none.
 
+    Its chunks are checked as they are read; those of the first layout before.
+
     Raises
     ------
     FileError
         If parts of it are missing.
     """
+    levels = open_levels(path)
+    if levels is None:
+        return _open_first_layout(path)
+    array = levels.levels[0]
+
+    def read_channels(tile: Tile, channels: slice) -> Intensity:
+        region = (channels, *tile)
+        bounds = [slice(*s.indices(n)[:2]) for s, n in zip(region, array.shape, strict=True)]
+        return np.ascontiguousarray(np.moveaxis(array.read(tuple(bounds)), 0, 2))
+
+    def read(tile: Tile) -> Intensity:
+        return read_channels(tile, slice(None))
+
+    header = _begun(levels.header, path)
+    return StoredCube(levels.shape, header, read, read_channels, bool(levels.trust))
+
+
+def _open_first_layout(path: Path) -> StoredCube | None:
     import zarr
 
     try:
@@ -68,8 +89,7 @@ def open_stored(path: Path) -> StoredCube | None:
     header = node.attrs.asdict().get(ATTRIBUTE)
     if not isinstance(header, dict) or not isinstance(node, zarr.Group):
         return None
-    is_first = FIRST_LAYOUT in header.get(LISTED, [FIRST_LAYOUT])
-    name = FIRST_LAYOUT if is_first else FULL
+    name = FIRST_LAYOUT if FIRST_LAYOUT in header.get(LISTED, [FIRST_LAYOUT]) else FULL
     array = node.get(name)
     if not isinstance(array, zarr.Array) or array.ndim != 3:
         return None
@@ -77,15 +97,13 @@ def open_stored(path: Path) -> StoredCube | None:
     if array.nchunks != array.nchunks_initialized:
         raise FileError(f"{path}: chunks of the Zarr store are missing. Copy the folder again.")
     check_chunks(path / name, array)
-    shape = tuple(int(n) for n in array.shape)
-    n_y, n_x, n_channels = shape if is_first else (*shape[1:], shape[0])
+    if name == FULL:  # what does not fit together there is told by reading it whole
+        return None
+    n_y, n_x, n_channels = (int(n) for n in array.shape)
     trust = any(name in header.get(LISTED, ()) for name in TRUST)
 
     def read_channels(tile: Tile, channels: slice) -> Intensity:
-        if is_first:
-            return np.asarray(array[tile[0], tile[1], channels], np.float32)
-        planes = np.asarray(array[channels, tile[0], tile[1]], np.float32)
-        return np.ascontiguousarray(np.moveaxis(planes, 0, 2))
+        return np.asarray(array[tile[0], tile[1], channels], np.float32)
 
     def read(tile: Tile) -> Intensity:
         return read_channels(tile, slice(None))

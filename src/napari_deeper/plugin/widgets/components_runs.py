@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
+from napari_deeper.engine.unmix_report import check_unmixed
+from napari_deeper.io.zarr_levels import StoredLevels
 from napari_deeper.plugin.component_layers import ComponentLayers, Result
-from napari_deeper.plugin.component_session import Session, search, solve
+from napari_deeper.plugin.component_session import Input, Session, search, solve
 from napari_deeper.plugin.jobs import JobRunner, Pieces
-from napari_deeper.plugin.layers import cube_from_layer, cube_layers, shown_endmembers
+from napari_deeper.plugin.layers import (
+    cube_from_layer,
+    cube_layers,
+    shown_endmembers,
+    stored_image,
+    stored_path,
+)
 from napari_deeper.plugin.widgets.components_page import ComponentsPage
 from napari_deeper.plugin.widgets.form import Remembered
+from napari_deeper.plugin.widgets.target_box import describe_run
 from napari_deeper.plugin.widgets.wording import describe_cube, in_words
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -41,6 +50,7 @@ class ComponentsRuns(ComponentsPage):
         self._solver = self.form.solver()
         self._resume()
         self.target.activated.connect(self._changed)
+        self.output.changed.connect(self._changed)
         self.form.changed.connect(self._on_form)
         self.form.shown_changed.connect(self._on_shown)
         self.form.every.clicked.connect(self._on_every)
@@ -72,8 +82,14 @@ class ComponentsRuns(ComponentsPage):
         self._drop_gone()
         self.target.refill()
         possible = True
+        layer = self.target.layer()
+        image = stored_image(layer)
+        self.output.setVisible(image is not None)
         try:
-            self.fit.setText(describe_cube(cube_from_layer(self.target.layer())))
+            if image is None:
+                self.fit.setText(describe_cube(cube_from_layer(layer)))
+            else:
+                self.fit.setText(self._describe_file(image.stored))
             self.form.value()
         except DeeperError as error:
             self.fit.setText(str(error))
@@ -87,6 +103,20 @@ class ComponentsRuns(ComponentsPage):
             target=possible,
             undo=bool(self.session.before),
         )
+
+    def _describe_file(self, stored: StoredLevels) -> str:
+        """Say what a run from file to file takes.
+
+        Raises
+        ------
+        DeeperError
+            If the folder for the results is there already.
+        """
+        self.output.propose(stored.path.with_name(f"{stored.path.stem}-components"))
+        output = check_unmixed(self.output.value())
+        # at most as many maps as are kept of a search
+        n_result = 4 * 16 * stored.shape[0] * stored.shape[1]
+        return "\n".join(describe_run(stored.shape, stored.n_bytes, n_result, output))
 
     def _resume(self) -> None:
         """Go on with the endmembers of maps that an earlier dock has left."""
@@ -152,13 +182,16 @@ class ComponentsRuns(ComponentsPage):
         """Look for endmembers with what the dock shows."""
         try:
             cubes, params = self._cubes(), self.form.value()
+            output = None
+            if isinstance(cubes[0][1], Path):
+                output = check_unmixed(self.output.value())
         except DeeperError as error:
             self._fail(error)
             return
         self._remember()
-        self._start(lambda progress: search(cubes, params, progress))
+        self._start(lambda progress: search(cubes, params, progress, output))
 
-    def _cubes(self, *, shown: bool = False) -> list[tuple[Any, RamanCube]]:
+    def _cubes(self, *, shown: bool = False) -> list[tuple[Any, Input]]:
         """Return layers with their cubes: the target's first, or those that are shown; then what Every cube adds.
 
         Raises
@@ -172,7 +205,7 @@ class ComponentsRuns(ComponentsPage):
             layers += [layer for layer in cube_layers(self._viewer.layers) if layer not in layers]
         elif shown:
             layers = layers[:1]
-        return [(layer, cube_from_layer(layer)) for layer in layers]
+        return [(layer, stored_path(layer) or cube_from_layer(layer)) for layer in layers]
 
     def _solve(self, endmembers: Endmembers, *, shown: bool = True) -> None:
         """Solve for these endmembers on the cubes shown, or on the target.

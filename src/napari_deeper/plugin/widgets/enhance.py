@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -16,11 +17,21 @@ from qtpy.QtWidgets import (
 
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.enhance import enhance
+from napari_deeper.engine.enhance_files import Made, enhance_file, enhanced_name
 from napari_deeper.engine.estimate import plan
 from napari_deeper.engine.recipe import Recipe
+from napari_deeper.io.write import check_output
+from napari_deeper.io.zarr_levels import StoredLevels
 from napari_deeper.plugin.fit_watch import FitWatch
 from napari_deeper.plugin.jobs import JobRunner, Pieces
-from napari_deeper.plugin.layers import add_cube, cube_from_layer
+from napari_deeper.plugin.layers import (
+    add_cube,
+    add_stored,
+    cube_from_layer,
+    is_stored,
+    stored_image,
+    stored_path,
+)
 from napari_deeper.plugin.prepare_job import add_prepared, prepare_one, what_was_done
 from napari_deeper.plugin.trust_maps import drop_orphans, show_flagged
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
@@ -29,6 +40,7 @@ from napari_deeper.plugin.widgets.fit_box import FitBox
 from napari_deeper.plugin.widgets.form import Remembered
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
+from napari_deeper.plugin.widgets.target_box import TargetBox, describe_run
 from napari_deeper.plugin.widgets.wording import describe_cube, devices_used, in_words, repeated
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
@@ -62,6 +74,9 @@ class EnhanceWidget(DockPage):
         self.cube.setToolTip("The image layer to work on; it is never changed")
         self.fit = QLabel()
         self.fit.setWordWrap(True)
+        self.target = TargetBox(
+            "Result", "The Zarr store that the result is written to; it is opened when it is there"
+        )
         self.suits = FitBox()
         self.form = EnhanceForm()
         self.form.restore(self._remembered.load())
@@ -90,6 +105,7 @@ class EnhanceWidget(DockPage):
         row.addWidget(self.cube, stretch=1)
         column.addLayout(row)
         column.addWidget(self.fit)
+        column.addWidget(self.target)
         column.addWidget(self.suits)
         column.addWidget(self.form)
         column.addStretch()
@@ -106,6 +122,7 @@ class EnhanceWidget(DockPage):
 
     def _connect(self) -> None:
         self.cube.activated.connect(self._changed)
+        self.target.changed.connect(self._changed)
         self.form.changed.connect(self._changed)
         self.foot.run_button.clicked.connect(self.run)
         self.foot.cancel_button.clicked.connect(self._jobs.cancel)
@@ -152,6 +169,10 @@ class EnhanceWidget(DockPage):
 
     def _describe_fit(self) -> bool:
         """Show what fits or does not; return whether the run is possible."""
+        stored = stored_image(self.cube.layer())
+        self.target.setVisible(stored is not None)
+        if stored is not None:
+            return self._describe_file(stored.stored)
         try:
             cube = cube_from_layer(self.cube.layer())
             request = self.form.value()
@@ -166,6 +187,28 @@ class EnhanceWidget(DockPage):
             return False
         self.fit.setText("\n".join(lines))
         self._describe_suits(cube, request.denoise)
+        return True
+
+    def _describe_file(self, stored: StoredLevels) -> bool:
+        """Say what a run from file to file takes; return whether it is possible."""
+        self._describe_suits(None, None)
+        try:
+            request = self.form.value()
+            name = enhanced_name(stored.path, request.denoise, request.super_resolve)
+            self.target.propose(stored.path.with_name(name))
+            target = check_output(self.target.value())
+            if not request.steps:
+                raise DeeperError("Tick Denoise, Super-resolve, or both.")
+        except DeeperError as error:
+            self.fit.setText(str(error))
+            return False
+        scale = request.super_resolve.scale if request.super_resolve else 0
+        # denoised intensities have their uncertainty beside them; so have finer ones
+        n_result = 2 * stored.n_bytes * (scale**2 + (request.denoise is not None))
+        lines = describe_run(stored.shape, stored.n_bytes, n_result, target)
+        if request.comparators:
+            lines.append("Comparators are for cubes in memory: left out.")
+        self.fit.setText("\n".join(lines))
         return True
 
     def _describe_suits(self, cube: RamanCube | None, params: DenoiseParams | None) -> None:
@@ -213,6 +256,10 @@ class EnhanceWidget(DockPage):
         """Start the run with what the dock shows."""
         self.failure = ""
         source = self.cube.layer()
+        stored = stored_path(source)
+        if stored is not None:
+            self._run_file(source, stored)
+            return
         try:
             cube = cube_from_layer(source)
             request = self.form.value()
@@ -236,13 +283,45 @@ class EnhanceWidget(DockPage):
         self._on_progress(0.0, "Starting", None)
         self.refresh()
 
+    def _run_file(self, source: Any, path: Path) -> None:
+        """Start a run from the store of a layer to the target."""
+        try:
+            request, target = self.form.value(), check_output(self.target.value())
+        except DeeperError as error:
+            self.failure = str(error)
+            self.foot.show_end(self.failure, done=False)
+            return
+        self._source = source
+        self._remembered.save(**self.form.to_json())
+
+        def show(made: list[Made]) -> Pieces:
+            told = []
+            for result, notes in made:
+                layer = add_stored(self._viewer, result, like=source)
+                told += [f"Wrote {result} and opened it as '{layer.name}'.", *notes]
+                yield
+            self.cube.keep(source)
+            self.foot.show_end("\n".join(dict.fromkeys(told)), done=True)
+
+        self._show = show
+        self._jobs.start(
+            lambda progress: enhance_file(
+                path, target, request.denoise, request.super_resolve, progress
+            )
+        )
+        self._on_progress(0.0, "Starting", None)
+        self.refresh()
+
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
     def _on_end(self, results: Any, error: Exception | None) -> Pieces | None:
         if error is None:
             return self._show(results)
-        self.failure = in_words(error, "Cancelled. Nothing was added.")
+        stopped = "Cancelled. Nothing was added."
+        if is_stored(self._source):
+            stopped = "Cancelled. Run goes on where it was."
+        self.failure = in_words(error, stopped)
         self.foot.show_end(self.failure, done=False)
         self._on_shown()
         return None

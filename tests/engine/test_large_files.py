@@ -18,6 +18,7 @@ import napari_deeper as nd
 from napari_deeper import RamanCube
 from napari_deeper.cli import app
 from napari_deeper.engine import large_files, window_run
+from napari_deeper.engine.mosaic import Mosaic
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 from napari_deeper.simulate.instrument import measure
 from napari_deeper.simulate.tissue import tissue
@@ -176,6 +177,29 @@ def test_windows_are_shared_among_processes(noisy, tmp_path):
     # the last bits depend on the threads of a process
     assert relative(shared.intensity, alone.intensity) < 1e-5
     assert shared.provenance[-1].notes == alone.provenance[-1].notes
+
+
+def test_windows_that_were_made_and_not_yet_written_are_written(noisy, tmp_path, monkeypatch):
+    """As a kill leaves them between windows and tiles, or other processes ahead of this one."""
+    source = nd.write(noisy, tmp_path / "in.zarr")
+    write_around = Mosaic._write_around
+    monkeypatch.setattr(Mosaic, "_write_around", lambda *_: None)
+    with pytest.raises(FileError):  # an OSError in words
+        nd.denoise_file(source, tmp_path / "out.zarr", method="low-rank", progress=_stopping())
+    monkeypatch.setattr(Mosaic, "_write_around", write_around)
+    nd.denoise_file(source, tmp_path / "out.zarr", method="low-rank")
+    whole = nd.denoise(noisy, method="low-rank")
+    assert relative(nd.read(tmp_path / "out.zarr").intensity, whole.intensity) < 1e-5
+
+
+def _stopping() -> nd.Progress:
+    """Return a progress that fails when all windows are made."""
+
+    def report(fraction: float, text: str) -> None:
+        if "coarser" in text:
+            raise OSError(text)
+
+    return nd.Progress(report)
 
 
 def test_another_task_does_not_go_on_with_what_was_left(noisy, tmp_path):

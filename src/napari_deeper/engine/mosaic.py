@@ -122,20 +122,23 @@ class Mosaic:
 
     def _write_around(self, number: int) -> None:
         """Write what a window completes, and let go of the windows that nothing more needs."""
-        if not self._is_held(number):
-            return
-        touched = {number}
+        for other in sorted(self._neighbors(number)):
+            if self._is_held(other) and all(self._is_made(i) for i in self._neighbors(other)):
+                self._let_go(other)
+
+    def _let_go(self, number: int) -> None:
+        """Write the tiles that a window reaches into, and remove it; all that reach into them are made."""
         for tile in self._tiles_of(number):
             below = self._covering(tile)
-            if all(self._is_held(i) for i in below):
+            if all(self._is_held(i) for i in below):  # else it was written before one of them went
                 self._write(tile, below)
-                touched.update(below)
-        for other in sorted(touched):
-            needed = {i for tile in self._tiles_of(other) for i in self._covering(tile)}
-            if all(self._is_made(i) for i in needed):
-                # what tells that a window is held goes first
-                for name in reversed(self.names):
-                    self.work.forget(_array(other, name))
+        # what tells that a window is held goes first
+        for name in reversed(self.names):
+            self.work.forget(_array(number, name))
+
+    def _neighbors(self, number: int) -> set[int]:
+        """Return the windows that reach into the same tiles, the window itself among them."""
+        return {i for tile in self._tiles_of(number) for i in self._covering(tile)}
 
     def _write(self, tile: Tile, below: Sequence[int]) -> None:
         rows, columns = tile

@@ -50,7 +50,7 @@ def make_store(path: Path, gigabytes: float, n_channels: int) -> tuple[int, int,
             block = block * np.float32(rng.uniform(0.5, 1.5))
             block += sigma * rng.standard_normal(block.shape, dtype=np.float32)
             if (rows.start // TILE, columns.start // TILE) in rays:
-                block[3, 5, n_channels // 3] += 50 * pure.max()
+                block[3, 5, n_channels // 3] += 500 * pure.max()
             store.put((rows, columns), block)
         store.finish(header)
     return shape
@@ -59,12 +59,12 @@ def make_store(path: Path, gigabytes: float, n_channels: int) -> tuple[int, int,
 def run_one(source: Path, out: Path, params: UnmixParams, streams: bool) -> None:
     """Unmix in this process; write the maps to a file, and print the figures as JSON."""
     large_files.STREAM_FROM_BYTES = 0 if streams else 2**60
-    passes: dict[str, float] = {}
-    last = ["Starting", time.perf_counter()]
+    passes: dict[str, Any] = {}
+    last: list[Any] = ["Starting", np.array([time.perf_counter(), time.process_time()])]
 
     def report(_: float, text: str) -> None:
-        now = time.perf_counter()
-        passes[str(last[0])] = passes.get(str(last[0]), 0.0) + now - float(last[1])
+        now = np.array([time.perf_counter(), time.process_time()])
+        passes[last[0]] = passes.get(last[0], 0.0) + now - last[1]
         last[:] = [text, now]
 
     start = time.perf_counter()
@@ -74,7 +74,8 @@ def run_one(source: Path, out: Path, params: UnmixParams, streams: bool) -> None
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     np.savez(out, endmembers=found.endmembers.spectra, abundances=found.abundances)
-    facts = {"seconds": seconds, "peak": peak, "passes": passes, "notes": found.notes}
+    taken = {text: each.round(1).tolist() for text, each in passes.items()}
+    facts = {"seconds": seconds, "peak": peak, "passes": taken, "notes": found.notes}
     print(json.dumps(facts | {"torch": "torch" in sys.modules}))
 
 

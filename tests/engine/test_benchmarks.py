@@ -53,6 +53,14 @@ def test_unmixing_is_measured_and_kept(capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [tmp_path / "figures.json"]
 
 
+def test_unmixing_of_stores_is_set_against_memory(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "unmixing_stored.py"))["main"](["--quick"])
+    rows = [r.split("|") for r in capsys.readouterr().out.splitlines() if r.startswith("| vca")]
+    assert [row[2].strip() for row in rows] == ["tile by tile", "in one go"]
+    assert max(float(row[6]) for row in rows[1:]) < 1e-4
+
+
 def test_the_evaluation_runs_and_fills_its_report(capsys, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     script = runpy.run_path(str(BENCHMARKS / "evaluation.py"))

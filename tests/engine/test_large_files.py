@@ -12,9 +12,11 @@ import time
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import napari_deeper as nd
 from napari_deeper import RamanCube
+from napari_deeper.cli import app
 from napari_deeper.engine import large_files, window_run
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 from napari_deeper.simulate.instrument import measure
@@ -292,3 +294,10 @@ def test_a_workflow_goes_from_store_to_store(noisy, tmp_path):
     assert relative(ours.intensity, theirs.intensity) < 1e-5
     assert [s.verb for s in ours.provenance] == [s.verb for s in theirs.provenance]
     assert sorted(p.name for p in made.target.parent.iterdir() if p.is_dir()) == ["in.zarr"]
+
+
+def test_info_looks_at_a_part_of_a_large_cube(noisy, tmp_path):
+    source = nd.write(noisy, tmp_path / "in.zarr")
+    told = CliRunner().invoke(app, ["info", str(source)]).output
+    assert "70 x 52 pixels" in told
+    assert "3072 of 3640 pixels, spread over the map, which stays on disk" in told

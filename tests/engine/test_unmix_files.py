@@ -273,3 +273,47 @@ def _cut(cube: nd.RamanCube, n_channels: int) -> nd.RamanCube:
     return nd.RamanCube(
         cube.intensity[..., :n_channels], AXIS[:n_channels], metadata={"name": "cut"}
     )
+
+
+_MEASURED = """
+import resource, sys
+import napari_deeper as nd
+from napari_deeper.engine import large_files
+from napari_deeper.io import zarr_rows
+zarr_rows.CHUNK = (32, 32, 32)
+large_files.STREAM_FROM_BYTES = 0
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+small, large, out, method = sys.argv[1:]
+nd.unmix_file(small, out + "-small", 3, method=method)
+before = peak()
+nd.unmix_file(large, out, 3, method=method)
+print(peak() - before)
+"""
+
+
+def _simulated_store(path, side: int, n_channels: int):
+    """Write a store of 32 x 32 tiles that are the same but for their brightness."""
+    axis = np.linspace(600, 1800, n_channels)
+    pure = 100 * np.array([spectrum(COMPONENTS[n], axis) for n in COMPONENTS][:3])
+    rng = np.random.default_rng(0)
+    block = rng.dirichlet((1.0, 0.6, 0.4), (32, 32)) @ pure + rng.normal(0, 1, (32, 32, n_channels))
+    shape = (side, side, n_channels)
+    with zarr_growing.new_stored(path, shape, overwrite=False) as store:
+        for number, tile in enumerate(zarr_rows.tiles_of(shape)):
+            store.put(tile, (block * (1 + number % 7 / 10)).astype(np.float32))
+        store.finish(nd.RamanCube(block[:1, :1], axis, metadata={"name": "large"}).header())
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the peak of memory is not told there")
+def test_memory_is_bounded_by_tiles(tmp_path, monkeypatch):
+    for module in (zarr_growing, zarr_rows, zarr_store):
+        monkeypatch.setattr(module, "CHUNK", (32, 32, 32))
+    small = _simulated_store(tmp_path / "small.zarr", 64, 400)
+    large = _simulated_store(tmp_path / "large.zarr", 448, 400)
+    for method in ("vca", "nmf"):
+        command = [sys.executable, "-c", _MEASURED, str(small), str(large), str(tmp_path / method)]
+        done = subprocess.run([*command, method], capture_output=True, text=True, check=True)
+        growth = int(done.stdout)
+        assert growth < 0.3 * 448 * 448 * 400 * 4, method

@@ -49,7 +49,13 @@ from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.preparing import PREPARE_FILES, PREPARE_HELP, NoSettings, run_prepare
-from napari_deeper.cli.report import describe_cube, fit_facts, format_fit, format_report
+from napari_deeper.cli.report import (
+    describe_cube,
+    facts_of_sample,
+    fit_facts,
+    format_fit,
+    format_report,
+)
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.compare_settings import CompareParams
@@ -59,9 +65,11 @@ from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
+from napari_deeper.engine.large_files import input_of, sample_of
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.super_resolve_files import super_resolve_file
 from napari_deeper.engine.unmix_settings import UnmixParams
+from napari_deeper.io.read import read
 from napari_deeper.io.write import check_output, write
 from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.params import Params
@@ -243,8 +251,11 @@ def info(
     """
     values = dict(locals())
     with one_line_errors(debug):
-        cube = read_input(source, values)
+        stored, given = input_of(source, source, reading_from(values))
+        cube = read(source, **given) if stored is None else sample_of(stored)
         facts = describe_cube(cube)
+        if stored is not None:
+            facts |= facts_of_sample(cube, stored.shape)
         findings = check_fit(cube) if fit else ()
         if as_json:
             facts |= {"fit": fit_facts(findings)} if fit else {}

@@ -65,6 +65,8 @@ UNMIX_HELP = """Take a cube apart into a few spectra (endmembers) and maps of ho
 
     [bold]napari-deeper unmix cell.mat --use endmembers.csv --out again[/bold]
 
+    A Zarr store of 512 MB or more streams tile by tile; if it is stopped, the same command goes on.
+
     The folder gets endmembers.csv, summary.csv, and for each cube abundances.npz and composite.png.
     What an endmember is most like is said with a score: 1 is the same shape of spectrum, below 0.6 is
     called no match.

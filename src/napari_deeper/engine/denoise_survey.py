@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from napari_deeper.engine.denoise import DenoiseParams, denoise
+from napari_deeper.engine.large_files import sample_of
 from napari_deeper.engine.tile_passes import Arrays, Parts, TilePasses
 from napari_deeper.engine.work_folder import WorkFolder
 from napari_deeper.io.zarr_rows import StoredCube, Tile
@@ -24,8 +25,6 @@ Survey = Callable[[WorkFolder, Progress], None]
 # Methods that take what all pixels of the map share.
 _SHARED = ("low-rank", "pca")
 _FOUND, _SMOOTHING = "shared.npz", "smoothing.json"
-# The smoothing is chosen on so many blocks along each side, of so many pixels a side.
-_N_BLOCKS, _BLOCK = 4, 16
 
 
 def survey_of(stored: StoredCube, p: DenoiseParams) -> Survey | None:
@@ -104,12 +103,7 @@ def _choose_smoothing(stored: StoredCube, work: WorkFolder) -> None:
     """Choose the smoothing for the whole map from blocks spread over it."""
     if work.has(_SMOOTHING):
         return
-    n_y, n_x, n_channels = stored.shape
-    blocks = []
-    for fy, fx in np.ndindex(_N_BLOCKS, _N_BLOCKS):
-        y, x = (int(f / (_N_BLOCKS - 1) * max(0, n - _BLOCK)) for f, n in ((fy, n_y), (fx, n_x)))
-        blocks.append(stored.read((slice(y, y + _BLOCK), slice(x, x + _BLOCK))))
-    spectra = np.concatenate([block.reshape(-1, n_channels) for block in blocks])
+    spectra = sample_of(stored).spectra
     spectra = spectra[np.ptp(spectra, axis=1) > 0]  # which NaN are not either
     window, order = (
         smoothing.best_savgol(spectra / np.abs(spectra).max()) if len(spectra) else (5, 2)

@@ -91,13 +91,18 @@ def _grow(view: Reduced, sizes: Array, pixels: NDArray[np.intp]) -> tuple[NDArra
 
     The volume is that in coordinates over their sizes.
     """
+
+    def corners(pixels: NDArray[np.intp]) -> Array:
+        # coordinates in single precision would leave gains where there are none
+        return np.asarray(view.coordinates[pixels].astype(np.float64) / sizes)
+
     pixels = pixels.copy()
-    volume = float(np.abs(np.linalg.det(view.coordinates[pixels] / sizes)))
+    volume = float(np.abs(np.linalg.det(corners(pixels))))
     if volume <= _FLAT:
         return pixels, 0.0
     for _ in range(_MOST_SWAPS):
         # afresh rather than by a rank-one update: it is tiny, and rounding does not add up
-        inverse = np.asarray(np.linalg.inv(view.coordinates[pixels] / sizes), np.float64)
+        inverse = np.asarray(np.linalg.inv(corners(pixels)), np.float64)
         # for endmember j: how many times as large the volume is with the best pixel for it
         others, gain = view.outermost(inverse.T / sizes)
         corner = int(gain.argmax())

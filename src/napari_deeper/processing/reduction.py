@@ -149,7 +149,8 @@ class Reduced:
         """Return the largest size of each coordinate (endmember,) among the usable pixels."""
         some = self.usable[:, None]
         high = self.coordinates.max(axis=0, where=some, initial=0)
-        return np.asarray(np.maximum(high, -self.coordinates.min(axis=0, where=some, initial=0)))
+        low = self.coordinates.min(axis=0, where=some, initial=0)
+        return np.asarray(np.maximum(high, -low), np.float64)
 
     def outermost(
         self, directions: Array, *, signed: bool = False

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import runpy
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from napari_deeper.simulate.bands import spectrum
 from napari_deeper.simulate.components import COMPONENTS
 
 LEFT = Qt.MouseButton.LeftButton
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 MOST = 0.05  # s
 AXIS = np.linspace(600, 1800, 500)
 
@@ -270,3 +273,11 @@ def test_watching_a_folder(make_napari_viewer, beating, qtbot, tmp_path):
     qtbot.wait(500)
     work(click(qtbot, dock.start_button), lambda: len(viewer.layers) < 4, beating, qtbot)
     work(click(qtbot, dock.stop_button), lambda: dock.running, beating, qtbot)
+
+
+def test_the_benchmark_of_it_runs(capsys, monkeypatch, make_napari_viewer, qtbot):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setattr("napari.Viewer", lambda **_: make_napari_viewer())
+    runpy.run_path(str(BENCHMARKS / "responsiveness.py"))["main"](["--quick"])
+    rows = [r for r in capsys.readouterr().out.splitlines() if r.startswith("| Components")]
+    assert len(rows) == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_deeper.engine.batch import BatchFile, Task, run_task
-from napari_deeper.engine.dask_client import connected
+from napari_deeper.engine.dask_client import Patience, connected
 from napari_deeper.spectra.errors import in_words
 from napari_deeper.spectra.progress import Progress
 
@@ -46,7 +46,7 @@ def on_cluster(
     Raises
     ------
     FileError
-        If dask.distributed is not installed, or the cluster does not answer.
+        If dask.distributed is not installed, the cluster does not answer, or it has no workers for long.
     """
     ended: queue.Queue[Any] = queue.Queue()
     waiting: dict[str, Task] = {}
@@ -64,9 +64,11 @@ def on_cluster(
             waiting[future.key] = task
             futures.append(future)
             future.add_done_callback(ended.put)
+        patience = Patience(client)
         while waiting:
             n_done = len(futures) - len(waiting)
-            progress.update(1 - len(waiting) / n_cubes, f"{n_done} of {len(futures)} cubes")
+            told = f"{n_done} of {len(futures)} cubes{patience.told()}"
+            progress.update(1 - len(waiting) / n_cubes, told)
             with suppress(queue.Empty):
                 future = ended.get(timeout=_LOOK)
                 task = waiting.pop(future.key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
@@ -12,6 +13,8 @@ from typing import Any
 from napari_deeper.spectra.errors import FileError, in_words
 
 _CONNECT = "20s"
+LONGEST_ALONE = 300.0  # s that a cluster without workers is waited for
+_LOOK_AGAIN = 1.0  # s
 
 
 def dask_setup(worker: Any) -> None:
@@ -51,3 +54,41 @@ def connected(scheduler: str, workers: int) -> Iterator[Any]:
                 f"No dask scheduler answers at {scheduler}: {in_words(error)}"
             ) from error
         yield stack.enter_context(client)
+
+
+class Patience:
+    """Waits for the workers of a cluster, and says so; gives up where none comes.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._alone_since: float | None = None
+        self._looked = time.monotonic()
+
+    def told(self) -> str:
+        """Return what to say of the workers: nothing, if there are some.
+
+        Raises
+        ------
+        FileError
+            If there was none for too long.
+        """
+        now = time.monotonic()
+        if now - self._looked > _LOOK_AGAIN:
+            self._looked = now
+            alone = not self._client.nthreads()
+            self._alone_since = (self._alone_since or now) if alone else None
+        if self._alone_since is None:
+            return ""
+        address = self._client.scheduler.address
+        if now - self._alone_since > LONGEST_ALONE:
+            raise FileError(
+                f"The dask scheduler at {address} has had no worker for {LONGEST_ALONE:.0f} s. "
+                f"Start workers, for example with: dask worker {address}"
+            )
+        return f", waiting for a worker at {address}"

@@ -12,6 +12,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from napari_deeper.spectra.progress import Progress
+
 Intensity = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -29,7 +31,12 @@ _FOOT = 0.08
 
 
 def find_rays(
-    intensity: Intensity, threshold: float, max_width: int, *, compare_neighbors: bool = True
+    intensity: Intensity,
+    threshold: float,
+    max_width: int,
+    *,
+    compare_neighbors: bool = True,
+    progress: Progress | None = None,
 ) -> tuple[Mask, Intensity]:
     """Find the channels that cosmic rays struck.
 
@@ -43,6 +50,8 @@ def find_rays(
         Channels that a ray may span.
     compare_neighbors
         Whether a rise that a pixel around shares is kept.
+    progress
+        Told of each test, and asked before it whether to stop.
 
     Returns
     -------
@@ -55,19 +64,24 @@ def find_rays(
     ----------
     Whitaker & Hayes 2018, doi 10.1016/j.chemolab.2018.06.009.
     """
-    shape = intensity.shape
+    shape, progress = intensity.shape, progress or Progress()
     struck, heights = np.zeros(shape, bool), np.zeros(shape, np.float32)
     if shape[2] < 8:
         return struck, heights
     measured: Mask = np.asarray(np.isfinite(intensity).all(axis=2))
     spectra = np.where(measured[..., None], intensity, np.float32(0))
+    progress.update(0.0, "heights")
     height = _height(spectra, max_width)
+    progress.update(0.2, "noise")
     noise = _noise(spectra)
+    progress.update(0.5, "steep rises")
     steep = _STEEP if compare_neighbors and shape[0] * shape[1] > 1 else _STEEP_ALONE
     peak = _steep_peaks(spectra, height, noise, threshold, steep)
     peak &= measured[..., None]
     if compare_neighbors:
+        progress.update(0.7, "neighbors")
         peak &= ~_shared(height, noise, peak)
+    progress.update(0.9, "widths")
     _spread(struck, heights, spectra, peak, height, max_width)
     return struck, heights
 

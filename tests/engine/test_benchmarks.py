@@ -29,6 +29,19 @@ def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch)
     assert "nan" not in "".join(rows)
 
 
+def test_networks_are_timed_both_ways(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "throughput.py"))["main"](["--quick", "--device", "cpu"])
+
+    rows = [r.split(" | ") for r in capsys.readouterr().out.splitlines() if r.startswith("| ")]
+    ours = {(row[0], row[1]): row for row in rows if row[1].startswith("ours")}
+    assert len(ours) == 3 * 2
+    for (_, way), row in ours.items():
+        assert float(row[4]) < (1e-5 if way.endswith("fp32") else 1e-2)
+    assert sum("noise" in row[0] or "0.1 s" in row[0] for row in rows) == 2 * 2
+    assert "nan" not in str(rows)
+
+
 def test_heatmaps_are_timed_by_every_measure(capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     runpy.run_path(str(BENCHMARKS / "heatmaps.py"))["main"](["--quick", "--no-window"])

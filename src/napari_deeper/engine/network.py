@@ -36,7 +36,7 @@ Intensity = NDArray[np.float32]
 _N_EDGE = 8
 _SMALLEST_TILE = 4
 # More at once leave the processor's caches: a batch of 256 is a fifth slower or more.
-_MOST_ON_CPU = 64
+MOST_ON_CPU = 64
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def denoise_spectra(
     weight = network.coverage.weight
     out = np.empty_like(spectra)
     if network.choice.device == "cpu":
-        batch_size = min(batch_size, _MOST_ON_CPU)
+        batch_size = min(batch_size, MOST_ON_CPU)
     start, size = 0, max(1, min(batch_size, len(spectra)))
     while start < len(spectra):
         progress.update(start / len(spectra), f"Denoising spectrum {start + 1} of {len(spectra)}")

@@ -23,6 +23,7 @@ from napari_deeper.plugin.layers import (
 )
 from napari_deeper.plugin.reader import get_reader, read_layers
 from napari_deeper.plugin.stored_chunks import ChunkCache
+from napari_deeper.plugin.stored_image import StoredImage
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 from napari_deeper.spectra.errors import CubeError
 
@@ -176,6 +177,35 @@ class TestOpening:
 
 def _all(n: int) -> slice:
     return slice(0, n)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        (5, slice(1, 70), slice(9, 100)),
+        (slice(0, 120), 40, slice(0, 100)),
+        (slice(10, 100), slice(30, 75), 99),
+        (-1, slice(None), slice(None)),
+    ],
+)
+def test_a_plane_of_any_axis_becomes_that_of_the_store(store, qtbot, key):
+    image = StoredImage(zarr_levels.open_levels(store))
+    level = image.levels[1]
+    coarse = level[key].copy()
+    qtbot.waitUntil(lambda: not image.loading, timeout=10_000)
+    exact = level[key]
+    expected = np.asarray(level)[key]
+    np.testing.assert_array_equal(exact, expected)
+    assert coarse.shape == expected.shape
+    assert not np.array_equal(coarse, expected)
+
+
+def test_a_whole_level_that_is_too_large_is_refused(store, monkeypatch):
+    monkeypatch.setattr("napari_deeper.plugin.stored_image._LARGEST", 1000)
+    level = StoredImage(zarr_levels.open_levels(store)).levels[0]
+    assert np.asarray(level[0:2, 0:10, 0:10]).shape == (2, 10, 10)
+    with pytest.raises(CubeError, match="stays on disk"):
+        np.asarray(level)
 
 
 def test_the_cache_holds_no_more_than_it_may(store):

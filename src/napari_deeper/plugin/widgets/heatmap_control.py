@@ -165,7 +165,7 @@ class HeatmapControl(QObject):
 
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         left = "" if seconds is None else f", {duration(seconds)} left"
-        self._status.say(f"Heatmap: {text.lower()} pixel by pixel, {100 * fraction:.0f} %{left}")
+        self._status.say(f"Heatmap {100 * fraction:.0f} % exact{left}")
         if time.monotonic() - self._refreshed > REFRESH_S:
             self._heatmaps.refresh()
             self._refreshed = time.monotonic()

@@ -77,9 +77,8 @@ def describe_run(
     y, x, n_channels = shape
     free = shutil.disk_usage(target.parent).free
     told = [
-        f"{y} x {x} pixels, {n_channels} channels: {in_gb(n_bytes)} on disk. It is worked on there, part by part.",
+        f"{y} x {x} pixels, {n_channels} channels: {in_gb(n_bytes)} on disk, worked on part by part.",
         f"The result takes up to {in_gb(n_result)}; {in_gb(free)} are free there.",
-        "A run that was stopped goes on when it is started again.",
     ]
     if n_result > free:
         told.append("That is not enough room: write the result to another disk.")

@@ -344,6 +344,7 @@ def test_the_window_stays_free(store, viewer, qtbot, beating):
         True
     )  # napari draws the letters of the first color bar for long
     qtbot.waitUntil(lambda: not spectra._heatmaps.refining, timeout=30_000)
+    (heatmap,) = [la for la in viewer.layers if HEATMAP in la.metadata]
     qtbot.wait(200)
     with beating() as heart:
         for channel in range(0, 120, 8):
@@ -351,7 +352,7 @@ def test_the_window_stays_free(store, viewer, qtbot, beating):
             spectra.pin((3.0 + channel / 2, -2.0 + channel / 2))
             qtbot.wait(20)
         spectra.plot.set_band(990, 1020)
-        qtbot.waitUntil(lambda: spectra._heatmaps.refining)
+        qtbot.waitUntil(lambda: "990-1020" in heatmap.name, timeout=30_000)
         qtbot.waitUntil(lambda: not spectra._heatmaps.refining, timeout=30_000)
     settled(layer, qtbot)
     longest = heart.longest("ours")

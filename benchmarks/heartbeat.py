@@ -1,0 +1,137 @@
+"""How long the window's own thread does not come back to its events: the gaps between the beats of a timer."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from napari._qt.qt_main_window import _QtMainWindow
+from napari.components import LayerList
+from napari.layers.base.base import PostInit
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+
+BEAT_MS = 5
+_SEEN_AFTER, _SEEN_EVERY = 0.03, 0.005  # s
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Seconds between two beats.
+
+    Parameters
+    ----------
+    wall
+        On the clock.
+    own
+        That this thread worked, to which other programs do not add.
+    ours
+        Of it, what napari did not take to make layers, to insert them and to paint the window.
+    doing
+        Where the thread was seen most often meanwhile: the last places in the plugin, and the innermost ones.
+    """
+
+    wall: float
+    own: float
+    ours: float
+    doing: str = ""
+
+    def __str__(self) -> str:
+        times = ", ".join(
+            f"{n} {1e3 * s:.0f} ms" for n, s in (("own", self.own), ("ours", self.ours))
+        )
+        return f"{1e3 * self.wall:.0f} ms ({times}) in {self.doing or 'several things'}"
+
+
+class Heartbeat(QObject):
+    """Beats in the thread that made it, which is that of the window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gaps: list[Gap] = []
+        self._thread = threading.get_ident()
+        self._theirs, self._depth = 0.0, 0
+        self._last = (time.perf_counter(), time.thread_time(), 0.0)
+        self._seen: list[str] = []
+        self._ended = threading.Event()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+        threading.Thread(target=self._look, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """End, with the gap that is open."""
+        self._beat()
+        self._timer.stop()
+        self._ended.set()
+
+    def longest(self, kind: str) -> Gap:
+        """Return the gap with the most seconds of a kind: wall, own or ours."""
+        return max(self.gaps, key=lambda gap: float(getattr(gap, kind)))
+
+    def theirs(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function of napari, so that what it takes is not ours."""
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            start = time.thread_time()
+            self._depth += 1
+            try:
+                return function(*arguments, **named)
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._theirs += time.thread_time() - start
+
+        return timed
+
+    def _beat(self) -> None:
+        now = time.perf_counter(), time.thread_time(), self._theirs
+        wall, own, theirs = (n - last for n, last in zip(now, self._last, strict=True))
+        seen, self._seen = self._seen, []
+        doing = max(set(seen), key=seen.count) if seen else ""
+        self.gaps.append(Gap(wall, own, own - theirs, doing))
+        self._last = now
+
+    def _look(self) -> None:
+        while not self._ended.wait(_SEEN_EVERY):
+            if time.perf_counter() - self._last[0] > _SEEN_AFTER:
+                frame = sys._current_frames().get(self._thread)
+                if frame is not None:
+                    self._seen.append(_place(frame))
+
+
+@contextmanager
+def beating() -> Iterator[Heartbeat]:
+    """Beat while the block runs."""
+    heart = Heartbeat()
+    make, insert, handle = PostInit.__call__, LayerList.insert, _QtMainWindow.event
+    paint = heart.theirs(handle)
+
+    def event(window: Any, event: QEvent) -> bool:
+        painting = event.type() == QEvent.Type.UpdateRequest
+        return bool((paint if painting else handle)(window, event))
+
+    PostInit.__call__, LayerList.insert = heart.theirs(make), heart.theirs(insert)
+    _QtMainWindow.event = event
+    try:
+        yield heart
+    finally:
+        PostInit.__call__, LayerList.insert, _QtMainWindow.event = make, insert, handle
+        heart.stop()
+        heart.deleteLater()
+
+
+def _place(frame: FrameType) -> str:
+    stack = [s for s in traceback.extract_stack(frame) if not s.filename.endswith("heartbeat.py")]
+    names = [f"{Path(s.filename).name}:{s.name}" for s in stack]
+    ours = [n for n, s in zip(names, stack, strict=True) if "napari_deeper" in s.filename]
+    return " > ".join([*ours[-2:], *names[-2:]])

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from napari._qt.qt_main_window import _QtMainWindow
@@ -34,20 +29,17 @@ class Gap:
         That this thread worked, to which other programs do not add.
     ours
         Of it, what napari did not take to make layers, to insert them and to paint the window.
-    doing
-        Where the thread was seen most often meanwhile: the last places in the plugin, and the innermost ones.
     """
 
     wall: float
     own: float
     ours: float
-    doing: str = ""
 
     def __str__(self) -> str:
         times = ", ".join(
             f"{n} {1e3 * s:.0f} ms" for n, s in (("own", self.own), ("ours", self.ours))
         )
-        return f"{1e3 * self.wall:.0f} ms ({times}) in {self.doing or 'several things'}"
+        return f"{1e3 * self.wall:.0f} ms ({times})"
 
 
 class Heartbeat(QObject):
@@ -56,23 +48,18 @@ class Heartbeat(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.gaps: list[Gap] = []
-        self._thread = threading.get_ident()
         self._theirs, self._depth = 0.0, 0
         self._last = (time.perf_counter(), time.thread_time(), 0.0)
-        self._seen: list[str] = []
-        self._ended = threading.Event()
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(BEAT_MS)
         self._timer.timeout.connect(self._beat)
         self._timer.start()
-        threading.Thread(target=self._look, name="heartbeat", daemon=True).start()
 
     def stop(self) -> None:
         """End, with the gap that is open."""
         self._beat()
         self._timer.stop()
-        self._ended.set()
 
     def longest(self, kind: str) -> Gap:
         """Return the gap with the most seconds of a kind: wall, own or ours."""
@@ -96,17 +83,8 @@ class Heartbeat(QObject):
     def _beat(self) -> None:
         now = time.perf_counter(), time.thread_time(), self._theirs
         wall, own, theirs = (n - last for n, last in zip(now, self._last, strict=True))
-        seen, self._seen = self._seen, []
-        doing = max(set(seen), key=seen.count) if seen else ""
-        self.gaps.append(Gap(wall, own, own - theirs, doing))
+        self.gaps.append(Gap(wall, own, own - theirs))
         self._last = now
-
-    def _look(self) -> None:
-        while not self._ended.wait(_SEEN_EVERY):
-            if time.perf_counter() - self._last[0] > _SEEN_AFTER:
-                frame = sys._current_frames().get(self._thread)
-                if frame is not None:
-                    self._seen.append(_place(frame))
 
 
 @contextmanager
@@ -128,10 +106,3 @@ def beating() -> Iterator[Heartbeat]:
         PostInit.__call__, LayerList.insert, _QtMainWindow.event = make, insert, handle
         heart.stop()
         heart.deleteLater()
-
-
-def _place(frame: FrameType) -> str:
-    stack = [s for s in traceback.extract_stack(frame) if not s.filename.endswith("heartbeat.py")]
-    names = [f"{Path(s.filename).name}:{s.name}" for s in stack]
-    ours = [n for n, s in zip(names, stack, strict=True) if "napari_deeper" in s.filename]
-    return " > ".join([*ours[-2:], *names[-2:]])

@@ -14,7 +14,6 @@ from napari.layers.base.base import PostInit
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 
 BEAT_MS = 5
-_SEEN_AFTER, _SEEN_EVERY = 0.03, 0.005  # s
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,16 @@ def test_force_replaces(tmp_path: Path, cube_path: Path) -> None:
     assert nd.read(out).name == "small"
 
 
+def test_convert_can_take_a_part(tmp_path: Path, cube_path: Path, small_cube: nd.RamanCube) -> None:
+    out = tmp_path / "part.npz"
+    assert run("convert", cube_path, out, "--crop", "2:5, 0:7").exit_code == 0
+    np.testing.assert_array_equal(nd.read(out).intensity, small_cube.intensity[2:5])
+    beyond = run("convert", cube_path, out, "--crop", "2:50,0:7", "--force")
+    assert beyond.exit_code == 1
+    assert "do not lie within the cube of 9 x 7 pixels" in beyond.stderr
+    assert run("convert", cube_path, out, "--crop", "2-5", "--force").exit_code == 2
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, Cancelled])
 def test_a_cancelled_run_exits_with_130_and_writes_nothing(
     tmp_path: Path, cube_path: Path, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.fit_check import Finding, check_fit, suggested_recipe
     from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap
     from napari_deeper.engine.heatmap_files import write_heatmap
+    from napari_deeper.engine.heatmap_stored import heatmap_file
     from napari_deeper.engine.prepare import Preparation, prepare
     from napari_deeper.engine.prepare_files import prepare_file
     from napari_deeper.engine.prepare_folder import prepare_folder
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
     from napari_deeper.engine.super_resolve_files import super_resolve_file
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
+    from napari_deeper.engine.unmix_files import unmix_file
     from napari_deeper.engine.unmix_settings import UnmixParams
     from napari_deeper.engine.unmixed import Unmixed
     from napari_deeper.engine.watch import watch_folder
@@ -134,6 +136,7 @@ _HOME = {
     "evaluate": "engine.evaluate",
     "finetune": "engine.finetune",
     "heatmap": "engine.heatmap",
+    "heatmap_file": "engine.heatmap_stored",
     "imaging_time": "spectra.imaging_time",
     "list_jobs": "engine.finetune_job",
     "list_models": "models.user_models",
@@ -158,6 +161,7 @@ _HOME = {
     "super_resolve_file": "engine.super_resolve_files",
     "train": "training.run",
     "unmix": "engine.unmix",
+    "unmix_file": "engine.unmix_files",
     "unmix_with": "engine.unmix",
     "watch_folder": "engine.watch",
     "wavenumber_from_nm": "spectra.axis",
@@ -228,6 +232,7 @@ __all__ = [
     "evaluate",
     "finetune",
     "heatmap",
+    "heatmap_file",
     "imaging_time",
     "list_jobs",
     "list_models",
@@ -252,6 +257,7 @@ __all__ = [
     "super_resolve_file",
     "train",
     "unmix",
+    "unmix_file",
     "unmix_with",
     "watch_folder",
     "wavenumber_from_nm",

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 import napari_deeper as nd
 from napari_deeper.cli import app
+from napari_deeper.engine import large_files, unmix_files
+from napari_deeper.engine.work_folder import work_path
 from napari_deeper.io.endmembers import read_endmembers
 
 
@@ -92,3 +94,35 @@ def test_errors_are_one_line(paths, tmp_path):
     assert run("unmix", paths[0]).exit_code == 2
     assert run("unmix", paths[0], "--out", tmp_path / "o", "--method", "magic").exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_large_stores_stream_and_a_cancelled_run_goes_on(small_cube, tmp_path, monkeypatch):
+    monkeypatch.setattr(large_files, "STREAM_FROM_BYTES", 0)
+    half = dataclasses.replace(
+        small_cube, intensity=small_cube.intensity[:4] * 2, metadata={"name": "half"}
+    )
+    stores = [nd.write(small_cube, tmp_path / "in.zarr"), nd.write(half, tmp_path / "half.zarr")]
+    out = tmp_path / "out"
+    flags = ("--n-endmembers", 3, "--apply-to", stores[1], "--out", out)
+    solve = unmix_files.unmix_stored
+
+    def stopped(cube, *arguments):
+        if cube.shape[0] == 4:
+            raise KeyboardInterrupt
+        return solve(cube, *arguments)
+
+    monkeypatch.setattr(unmix_files, "unmix_stored", stopped)
+    done = run("unmix", stores[0], *flags)
+    assert done.exit_code == 130
+    assert "run it again to go on" in done.stderr
+    assert not out.exists()
+    assert work_path(out).is_dir()
+    monkeypatch.setattr(unmix_files, "unmix_stored", solve)
+    done = run("unmix", stores[0], *flags)
+    assert done.exit_code == 0, done.output
+    assert not work_path(out).exists()
+    first = nd.unmix(small_cube, 3)
+    for cube, file in ((small_cube, "abundances.npz"), (half, "abundances half.npz")):
+        with np.load(out / file) as maps:
+            expected = nd.abundances(cube, first.endmembers)
+            np.testing.assert_allclose(maps["abundances"], expected, rtol=1e-4, atol=1e-5)

@@ -11,7 +11,7 @@ import pytest
 
 import napari_deeper as nd
 from napari_deeper import DenoiseParams, Recipe, Workflow
-from napari_deeper.engine import batch as batching
+from napari_deeper.engine import workflow_files
 from napari_deeper.models import checkpoint
 from napari_deeper.spectra.errors import Cancelled, FileError, ParameterError
 
@@ -103,14 +103,14 @@ def test_results_of_several_folders_lie_apart(measured, tmp_path, small_cube):
 
 
 def test_a_fault_of_one_cube_does_not_stop_the_others(measured, tmp_path, monkeypatch):
-    run = batching.run_workflow
+    run = workflow_files.run_workflow
 
     def sometimes(cube, *rest):
         if "b" in cube.metadata["name"]:
             raise ZeroDivisionError("odd")
         return run(cube, *rest)
 
-    monkeypatch.setattr(batching, "run_workflow", sometimes)
+    monkeypatch.setattr(workflow_files, "run_workflow", sometimes)
     for name in "ac":
         nd.write(
             nd.RamanCube(np.random.default_rng(0).random((3, 3, 50)), np.linspace(600, 1800, 50)),

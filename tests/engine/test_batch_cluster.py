@@ -15,6 +15,7 @@ import pytest
 
 import napari_deeper as nd
 from napari_deeper import DenoiseParams, RamanCube, Recipe, Workflow
+from napari_deeper.engine import dask_client
 from napari_deeper.spectra.errors import Cancelled, FileError
 
 distributed = pytest.importorskip("distributed")
@@ -109,6 +110,25 @@ def test_processes_of_ones_own_and_a_cancel(measured, tmp_path):
             on_file=lambda file: stop.set() if file.outcome == "done" else None,
         )
     assert list((tmp_path / "out").glob("*.zarr"))
+
+
+def test_a_cluster_without_workers_is_waited_for_and_given_up(measured, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_client, "LONGEST_ALONE", 1.0)
+    said: list[str] = []
+    with (
+        distributed.LocalCluster(
+            n_workers=0, dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL
+        ) as empty,
+        pytest.raises(FileError, match="has had no worker for 1 s"),
+    ):
+        nd.batch(
+            SAVGOL,
+            measured,
+            tmp_path / "out",
+            scheduler=empty.scheduler_address,
+            progress=nd.Progress(lambda _, text: said.append(text)),
+        )
+    assert any("waiting for a worker at tcp://" in text for text in said)
 
 
 def test_what_is_missing_is_told(measured, tmp_path, monkeypatch):

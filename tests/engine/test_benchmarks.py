@@ -12,7 +12,13 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.mark.parametrize(
     ("script", "first", "n_rows"),
-    [("trust", "| cell", 1), ("speed", "| denoise", 6), ("preparing", "| baseline, ", 7)],
+    [
+        ("trust", "| cell", 1),
+        ("speed", "| denoise", 6),
+        ("preparing", "| baseline, ", 7),
+        ("streaming", "| denoise, ", 3),
+        ("cost_model", "| unmix | pixels", 3),
+    ],
 )
 def test_a_quick_run_fills_its_table(script, first, n_rows, capsys, monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
@@ -58,6 +64,14 @@ def test_unmixing_is_measured_and_kept(capsys, tmp_path, monkeypatch):
     assert speed["pysptools-nnls"]["kkt_residual"] > 1e-6
     assert {each["method"] for each in kept["stability"]} >= {"vca", "n-findr", "nmf"}
     assert list(tmp_path.iterdir()) == [tmp_path / "figures.json"]
+
+
+def test_unmixing_of_stores_is_set_against_memory(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    runpy.run_path(str(BENCHMARKS / "unmixing_stored.py"))["main"](["--quick"])
+    rows = [r.split("|") for r in capsys.readouterr().out.splitlines() if r.startswith("| vca")]
+    assert [row[2].strip() for row in rows] == ["tile by tile", "in one go"]
+    assert max(float(row[6]) for row in rows[1:]) < 1e-4
 
 
 def test_the_evaluation_runs_and_fills_its_report(capsys, tmp_path, monkeypatch):

@@ -66,7 +66,8 @@ def test_a_streamed_store_has_the_levels_of_a_written_one(tmp_path):
     import zarr
 
     rng = np.random.default_rng(0)
-    cube = RamanCube(rng.normal(100, 1, (70, 131, 5)), np.linspace(600, 1800, 5), (0.5, 0.25))
+    intensity, named = rng.normal(100, 1, (70, 131, 5)), {"name": "raw"}
+    cube = RamanCube(intensity, np.linspace(600, 1800, 5), (0.5, 0.25), metadata=named)
     source = nd.write(cube, tmp_path / "raw.zarr")
     nd.prepare_file(source, tmp_path / "out.zarr", Recipe(()))
     theirs, ours = (

@@ -171,6 +171,7 @@ def test_differences_become_layers_with_shared_limits(window, qtbot):
     run(dock, qtbot)
     active = viewer.layers.selection.active
     click(dock.page.differences, qtbot)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=30_000)
     maps = difference_layers(viewer)
     assert [m.name for m in maps] == ["Δ noisy", "Δ smooth"]
     np.testing.assert_array_equal(maps[0].data, dock.found.differences[0].difference)
@@ -296,6 +297,7 @@ def test_cancel_closing_and_a_layer_removed_meanwhile(window, small_cube, qtbot)
     qtbot.waitUntil(lambda: not dock.running, timeout=60_000)
     assert [s.candidate for s in dock.found.scores] == ["noisy", "smooth"]
     click(dock.page.differences, qtbot)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=30_000)
     assert [m.name for m in difference_layers(viewer)] == ["Δ noisy", "Δ smooth"]
     big = named(small_cube, "big", np.tile(noisy(small_cube), (12, 12, 1)))
     add_cube(viewer, big)
@@ -342,6 +344,7 @@ def test_side_by_side_shows_what_is_asked_for_and_goes_back(window, qtbot):
     assert [(layer.name, layer.visible) for layer in viewer.layers] == before
     run(dock, qtbot)
     click(dock.page.differences, qtbot)
+    qtbot.waitUntil(lambda: not dock.busy, timeout=30_000)
     dock.page.cells.setCurrentText("differences")
     click(dock.page.side_by_side, qtbot)
     shown = [layer.name for layer in viewer.layers if layer.visible]

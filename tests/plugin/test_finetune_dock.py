@@ -633,3 +633,18 @@ def test_a_real_job_ends_with_a_model_that_enhance_offers(make_napari_viewer, qt
     assert enhance.form.value().super_resolve.model == "tiny"
     QApplication.processEvents()
     assert "torch" not in finetune.__dict__
+
+
+def test_the_window_stays_free_while_a_job_is_estimated_and_runs(window, child, qtbot, beating):
+    _, _, dock = window
+    wait(qtbot, lambda: not dock.busy and not dock.estimator.running)
+    with beating() as heart:
+        click(qtbot, dock.estimate_button)
+        wait(qtbot, lambda: not dock.estimator.running)
+        child("")  # no estimate any more
+        start(dock, qtbot)
+        qtbot.wait(500)  # it speaks of its steps and shows previews
+        dock.wish("stop")
+        wait(qtbot, lambda: not dock.working)
+    longest = heart.longest("ours")
+    assert longest.ours < 0.05, str(longest)

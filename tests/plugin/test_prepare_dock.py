@@ -488,3 +488,22 @@ def test_enhance_opens_its_suggestion_in_the_prepare_dock(make_napari_viewer, ra
     enhance.form.denoise.set_field("method", "savgol")  # no network, nothing to suit
     enhance.refresh()
     assert enhance.suits.recipe is None
+
+
+def test_looking_for_rays_can_be_cancelled(window, raw_cube, qtbot):
+    viewer, dock = window
+    many = dataclasses.replace(raw_cube, intensity=np.tile(raw_cube.intensity, (12, 12, 1)))
+    add_cube(viewer, many)
+    settle(dock, qtbot)
+    dock.steps.setCurrentRow(0)
+    settle(dock, qtbot)
+    qtbot.mouseClick(dock.rays.button, LEFT)
+    assert dock.rays.clear_button.text() == "Cancel"
+    qtbot.mouseClick(dock.rays.clear_button, LEFT)
+    settle(dock, qtbot)
+    assert dock.rays.told.text() == "Cancelled."
+    assert points_layer(viewer) is None and dock.rays.table.rowCount() == 0
+    assert dock.rays.clear_button.text() == "Clear" and not dock.rays.clear_button.isEnabled()
+    qtbot.mouseClick(dock.rays.button, LEFT)
+    settle(dock, qtbot)
+    assert points_layer(viewer) is not None and dock.rays.clear_button.isEnabled()

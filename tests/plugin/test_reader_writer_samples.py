@@ -38,8 +38,8 @@ def test_the_manifest_names_only_what_exists():
     manifest.validate_imports()
     titles = [widget.display_name for widget in manifest.contributions.widgets]
     assert titles == [
-        "Workspace", "Enhance", "Spectra", "Prepare", "Components", "Compare", "Evaluate", "Annotate", "Fine-tune",
-        "Figure", "Imaging time", "Watch",
+        "Workspace", "Enhance", "Spectra", "Prepare", "Crop", "Components", "Compare", "Evaluate", "Annotate",
+        "Fine-tune", "Figure", "Imaging time", "Watch",
     ]  # fmt: skip
 
 

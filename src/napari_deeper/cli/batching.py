@@ -22,6 +22,30 @@ _OUT = Annotated[
 ]
 _FORMAT = Annotated[str, typer.Option("--format", metavar=".zarr|.npz|...", help="Of the results.")]
 
+_SCHEDULER = Annotated[
+    str,
+    typer.Option(
+        "--scheduler", metavar="tcp://HOST:PORT", help="Run on this dask cluster instead."
+    ),
+]
+
+# Of a verb on one cube, whose windows can be shared out where it is large.
+WORKER_FLAGS: dict[str, tuple[Any, Any]] = {
+    "workers": (
+        Annotated[
+            int,
+            typer.Option(
+                "--workers",
+                metavar="N",
+                min=1,
+                help="Processes that share a .zarr of 512 MiB and more; each takes up to 2 GB of memory.",
+            ),
+        ],
+        1,
+    ),
+    "scheduler": (_SCHEDULER, ""),
+}
+
 BATCH_FILES: dict[str, tuple[Any, Any]] = {
     "workflow": (Annotated[str, typer.Argument(metavar="WORKFLOW", help=_WORKFLOW_HELP)], _NEEDED),
     "sources": (
@@ -42,15 +66,7 @@ BATCH_FILES: dict[str, tuple[Any, Any]] = {
         ],
         0,
     ),
-    "scheduler": (
-        Annotated[
-            str,
-            typer.Option(
-                "--scheduler", metavar="tcp://HOST:PORT", help="Run on this dask cluster instead."
-            ),
-        ],
-        "",
-    ),
+    "scheduler": (_SCHEDULER, ""),
 }
 
 WATCH_FILES: dict[str, tuple[Any, Any]] = {

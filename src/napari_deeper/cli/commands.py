@@ -17,6 +17,7 @@ from napari_deeper.cli.batching import (
     BATCH_HELP,
     WATCH_FILES,
     WATCH_HELP,
+    WORKER_FLAGS,
     run_batch,
     run_watch,
 )
@@ -26,6 +27,8 @@ from napari_deeper.cli.evaluation import EVALUATE_FILES, EVALUATE_HELP, run_eval
 from napari_deeper.cli.figure import FIGURE_FILES, FIGURE_HELP, run_figure
 from napari_deeper.cli.finetuning import FINETUNE_FILES, FINETUNE_HELP, run_finetune
 from napari_deeper.cli.flags import (
+    VERB_FILES,
+    Crop,
     Debug,
     Excitation,
     Force,
@@ -37,7 +40,7 @@ from napari_deeper.cli.flags import (
     Target,
     Variable,
     Wavenumbers,
-    read_input,
+    parse_crop,
     reading_from,
     settings_from,
     with_flags,
@@ -47,7 +50,13 @@ from napari_deeper.cli.models import app as models_app
 from napari_deeper.cli.patches import PATCHES_FILES, PATCHES_HELP, run_patches
 from napari_deeper.cli.plan import run_plan
 from napari_deeper.cli.preparing import PREPARE_FILES, PREPARE_HELP, NoSettings, run_prepare
-from napari_deeper.cli.report import describe_cube, fit_facts, format_fit, format_report
+from napari_deeper.cli.report import (
+    describe_cube,
+    facts_of_sample,
+    fit_facts,
+    format_fit,
+    format_report,
+)
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.compare_settings import CompareParams
@@ -57,9 +66,11 @@ from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
+from napari_deeper.engine.large_files import input_of, sample_of
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.super_resolve_files import super_resolve_file
 from napari_deeper.engine.unmix_settings import UnmixParams
+from napari_deeper.io.read import read
 from napari_deeper.io.write import check_output, write
 from napari_deeper.processing.patch_suggestion import SuggestParams
 from napari_deeper.spectra.params import Params
@@ -122,7 +133,8 @@ def _add_verb(name: str, params_type: type[Params], verb: FileVerb, text: str) -
             _run(params_type, verb, values)
 
     command.__doc__ = text
-    app.command(name, no_args_is_help=True)(with_flags(params_type, command))
+    files = {**VERB_FILES, **WORKER_FLAGS}
+    app.command(name, no_args_is_help=True)(with_flags(params_type, command, files))
 
 
 def _run(params_type: type[Params], verb: FileVerb, values: dict[str, Any]) -> None:
@@ -134,6 +146,8 @@ def _run(params_type: type[Params], verb: FileVerb, values: dict[str, Any]) -> N
             params,
             overwrite=values["force"],
             reading=reading_from(values),
+            workers=values["workers"],
+            scheduler=values["scheduler"],
             progress=progress,
         )
     if not values["quiet"]:
@@ -238,8 +252,11 @@ def info(
     """
     values = dict(locals())
     with one_line_errors(debug):
-        cube = read_input(source, values)
+        stored, given = input_of(source, source, reading_from(values))
+        cube = read(source, **given) if stored is None else sample_of(stored)
         facts = describe_cube(cube)
+        if stored is not None:
+            facts |= facts_of_sample(cube, stored.shape)
         findings = check_fit(cube) if fit else ()
         if as_json:
             facts |= {"fit": fit_facts(findings)} if fit else {}
@@ -260,20 +277,23 @@ def convert(
     variable: Variable = "",
     layout: Layout = "",
     image_size: ImageSize = "",
+    crop: Crop = "",
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Write a cube in another format; nothing else changes.
+    """Write a cube, or a part of it, in another format; nothing else changes.
 
     [bold]napari-deeper convert cell.mat cell.zarr[/bold]
 
     [bold]napari-deeper convert cell.npy cell.npz --wavenumbers axis.txt --pixel-size 0.5[/bold]
+
+    [bold]napari-deeper convert large.zarr part.npz --crop 0:512,100:612[/bold]
     """
     values = dict(locals())
     with one_line_errors(debug):
         path = check_output(target, overwrite=force)
-        cube = read_input(source, values)
+        cube = read(source, **reading_from(values), crop=parse_crop(crop))
         write(cube, path, overwrite=force)
         if not quiet:
             typer.echo(f"Wrote {path}: {cube}")

@@ -87,6 +87,14 @@ ImageSize = Annotated[
         rich_help_panel=_READING,
     ),
 ]
+Crop = Annotated[
+    str,
+    typer.Option(
+        metavar="ROWS,COLUMNS",
+        help="This part alone, for example 0:512,100:612: pixels from 0, the ends left out. Of a large Zarr store "
+        "nothing else is read.",
+    ),
+]
 Force = Annotated[
     bool, typer.Option("--force", help="Replace an existing OUT.", rich_help_panel=_RUNNING)
 ]
@@ -98,7 +106,7 @@ Debug = Annotated[
 ]
 
 _NEEDED = inspect.Parameter.empty
-_FILES: dict[str, tuple[Any, Any]] = {"source": (Source, _NEEDED), "target": (Target, _NEEDED)}
+VERB_FILES: dict[str, tuple[Any, Any]] = {"source": (Source, _NEEDED), "target": (Target, _NEEDED)}
 _COMMON: dict[str, tuple[Any, Any]] = {
     "wavenumbers": (Wavenumbers, ""),
     "pixel_size": (PixelSize, ""),
@@ -128,7 +136,7 @@ def with_flags(
     hints = get_type_hints(params_type)
     parameters = [
         inspect.Parameter(name, keyword, annotation=annotation, default=default)
-        for name, (annotation, default) in (files or _FILES).items()
+        for name, (annotation, default) in (files or VERB_FILES).items()
     ]
     for field in dataclasses.fields(params_type):
         option = _option(params_type, field)
@@ -187,6 +195,18 @@ def reading_from(values: Mapping[str, Any]) -> dict[str, Any]:
     if values["image_size"]:
         reading["image_size"] = _parse_image_size(values["image_size"])
     return reading
+
+
+def parse_crop(text: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return ((first row, end), (first column, end)) of ``--crop``, or None where it is not given."""
+    if not text:
+        return None
+    number = r"\s*(\d{1,9})\s*"
+    match = re.fullmatch(f"{number}:{number},{number}:{number}", text)
+    if not match:
+        raise typer.BadParameter(f"--crop: '{text}' is not ROWS,COLUMNS such as 0:512,100:612.")
+    top, bottom, left, right = map(int, match.groups())
+    return (top, bottom), (left, right)
 
 
 def _parse_image_size(text: str) -> tuple[int, int]:

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from napari_deeper.cli.flags import Source, read_input, settings_from
-from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, heatmap, spec_of
+from napari_deeper.cli.console import progress_bar
+from napari_deeper.cli.flags import Source, reading_from, settings_from
+from napari_deeper.engine.heatmap import Heatmap, HeatmapParams, spec_of
 from napari_deeper.engine.heatmap_files import check_heatmap_output, write_heatmap
+from napari_deeper.engine.heatmap_stored import heatmap_file
 from napari_deeper.spectra.errors import ParameterError
 
 _Out = Annotated[
@@ -49,7 +51,10 @@ def run_heatmap(values: dict[str, Any]) -> None:
     except ParameterError as error:
         raise typer.BadParameter(str(error)) from error
     path = check_heatmap_output(values["out"], overwrite=values["force"])
-    made = heatmap(read_input(values["source"], values), params)
+    with progress_bar(values["quiet"]) as progress:
+        made = heatmap_file(
+            values["source"], params, reading=reading_from(values), progress=progress
+        )
     write_heatmap(made, path, overwrite=values["force"])
     if not values["quiet"]:
         typer.echo(f"Wrote {path}: {made}")

@@ -41,6 +41,11 @@ def describe_cube(cube: RamanCube) -> dict[str, Any]:
     }
 
 
+def facts_of_sample(sample: RamanCube, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the facts of a cube of which only some pixels were looked at that are not those of the sample."""
+    return {"shape": list(shape), "n_pixels_looked_at": len(sample.spectra)}
+
+
 def _describe_axis(axis: Axis) -> dict[str, Any]:
     steps = np.diff(axis)
     return {
@@ -85,6 +90,11 @@ def format_report(facts: dict[str, Any]) -> str:
         ("uncertainty", _uncertainty(facts["uncertainty"])),
         ("flagged", _flagged(facts["n_flagged"], y * x)),
     ]
+    looked_at = facts.get("n_pixels_looked_at")
+    if looked_at is not None:
+        text = f"{looked_at} of {y * x} pixels, spread over the map, which stays on disk; what follows is theirs"
+        del rows[-2:]
+        rows.insert(4, ("looked at", text))
     lines = [facts["name"], *(f"  {label:<13}{text}" for label, text in rows), "  history"]
     for number, step in enumerate(facts["provenance"], 1):
         stated = {key: value for key, value in step["params"].items() if value not in ("", None)}

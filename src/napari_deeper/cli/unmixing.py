@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_deeper.cli.console import progress_bar
-from napari_deeper.cli.flags import Source, read_input, settings_from
+from napari_deeper.cli.console import kept_parts, progress_bar
+from napari_deeper.cli.flags import Source, reading_from, settings_from
 from napari_deeper.engine.references import Match, match_references
-from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_files import unmixed_files
 from napari_deeper.engine.unmix_report import check_unmixed, write_unmixed
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.io.endmembers import read_endmembers
-from napari_deeper.spectra.cube import RamanCube
+from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import AxisError
-from napari_deeper.spectra.progress import Progress
 
 _Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where to write the results.")]
 _Use = Annotated[
@@ -66,6 +65,8 @@ UNMIX_HELP = """Take a cube apart into a few spectra (endmembers) and maps of ho
 
     [bold]napari-deeper unmix cell.mat --use endmembers.csv --out again[/bold]
 
+    A Zarr store of 512 MB or more streams tile by tile; if it is stopped, the same command goes on.
+
     The folder gets endmembers.csv, summary.csv, and for each cube abundances.npz and composite.png.
     What an endmember is most like is said with a score: 1 is the same shape of spectrum, below 0.6 is
     called no match.
@@ -79,38 +80,25 @@ def run_unmix(values: dict[str, Any]) -> None:
     folder = check_unmixed(values["out"], overwrite=values["force"])
     use = read_endmembers(values["use"]) if values["use"] else None
     references = read_endmembers(values["references"]) if values["references"] else None
-    cube = _read(values["source"], values)
-    others = [_read(path, values) for path in values["apply_to"] or ()]
-    with progress_bar(values["quiet"]) as progress:
-        first = progress.part(0.0, 1 / (1 + len(others)))
-        if use is None:
-            results = [unmix(cube, params, progress=first)]
-        else:
-            results = [unmix_with(cube, use, params, progress=first)]
-        results += _apply(results[0], others, params, progress)
-    try:
-        matches = match_references(results[0].endmembers, references)
-        told = ""
-    except AxisError as error:
-        matches, told = (), str(error)
-    write_unmixed(results, folder, matches, overwrite=values["force"])
+    sources = [values["source"], *(values["apply_to"] or ())]
+    with (
+        kept_parts(folder),
+        progress_bar(values["quiet"]) as progress,
+        unmixed_files(sources, folder, params, use, reading_from(values), progress) as results,
+    ):
+        matches, told = _matches(results[0], references)
+        write_unmixed(results, folder, matches, overwrite=values["force"])
     if not values["quiet"]:
-        _tell(results, matches, [told] if told else [])
+        _tell(results, matches, told)
         typer.echo(f"Wrote {folder}: endmembers.csv, summary.csv, and the maps of each cube")
 
 
-def _read(path: Path, values: dict[str, Any]) -> RamanCube:
-    return read_input(path, values)
-
-
-def _apply(
-    first: Unmixed, others: list[RamanCube], params: UnmixParams, progress: Progress
-) -> list[Unmixed]:
-    n = 1 + len(others)
-    return [
-        unmix_with(other, first.endmembers, params, progress=progress.part(i / n, (i + 1) / n))
-        for i, other in enumerate(others, start=1)
-    ]
+def _matches(first: Unmixed, references: Endmembers | None) -> tuple[tuple[Match, ...], list[str]]:
+    """Return what the endmembers are most like, or why that cannot be told."""
+    try:
+        return match_references(first.endmembers, references), []
+    except AxisError as error:
+        return (), [str(error)]
 
 
 def _tell(results: list[Unmixed], matches: tuple[Match, ...], more: list[str]) -> None:

@@ -11,11 +11,9 @@ from typing import Any
 
 from napari_deeper.engine.batch_files import digest, make_folder, places
 from napari_deeper.engine.batch_manifest import claim, finish, known
-from napari_deeper.engine.prepare_files import prepare_file
 from napari_deeper.engine.recipe import Recipe
-from napari_deeper.engine.workflow import Workflow, as_workflow, run_workflow
-from napari_deeper.io.read import read
-from napari_deeper.io.write import check_output, write
+from napari_deeper.engine.workflow import Workflow, as_workflow
+from napari_deeper.engine.workflow_files import run_workflow_file
 from napari_deeper.models.kept import keeping
 from napari_deeper.models.user_models import resolve
 from napari_deeper.processing.threads import n_threads
@@ -253,21 +251,14 @@ def run_task(task: Task, networks: dict[Any, Any], progress: Progress | None = N
 
 
 def _make(task: Task, progress: Progress | None) -> Sequence[str]:
-    workflow = task.workflow
-    if workflow.prepare is not None and not workflow.enhances:
-        return prepare_file(
-            task.source,
-            task.target,
-            workflow.prepare,
-            overwrite=task.overwrite,
-            reading=task.reading,
-            progress=progress,
-        )
-    target = check_output(task.target, overwrite=task.overwrite)
-    cube = read(task.source, **task.reading)
-    result = run_workflow(cube, workflow, progress)
-    write(result, target, overwrite=task.overwrite)
-    return [note for step in result.provenance[len(cube.provenance) :] for note in step.notes]
+    return run_workflow_file(
+        task.source,
+        task.target,
+        task.workflow,
+        overwrite=task.overwrite,
+        reading=task.reading,
+        progress=progress,
+    )
 
 
 def _unnamed(record: Mapping[str, Any]) -> dict[str, Any]:

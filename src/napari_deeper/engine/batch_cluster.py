@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import queue
 import secrets
-import signal
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from importlib import import_module
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 from napari_deeper.engine.batch import BatchFile, Task, run_task
-from napari_deeper.spectra.errors import FileError, in_words
+from napari_deeper.engine.dask_client import Patience, connected
+from napari_deeper.spectra.errors import in_words
 from napari_deeper.spectra.progress import Progress
 
 _LOOK = 0.2  # seconds between looks whether the user cancelled
-_CONNECT = "20s"
 
 
 def on_cluster(
@@ -49,7 +46,7 @@ def on_cluster(
     Raises
     ------
     FileError
-        If dask.distributed is not installed, or the cluster does not answer.
+        If dask.distributed is not installed, the cluster does not answer, or it has no workers for long.
     """
     ended: queue.Queue[Any] = queue.Queue()
     waiting: dict[str, Task] = {}
@@ -61,24 +58,21 @@ def on_cluster(
                 continue
             progress.update(0.0, f"Looking at {task.source.name}")
             if client is None:  # not before there is something to do
-                client = stack.enter_context(_client(scheduler, workers))
+                client = stack.enter_context(connected(scheduler, workers))
             # Writing a file is no pure function: two runs of one client must not share it.
             future = client.submit(_on_worker, _absolute(task), pure=False, key=_key(task))
             waiting[future.key] = task
             futures.append(future)
             future.add_done_callback(ended.put)
+        patience = Patience(client)
         while waiting:
             n_done = len(futures) - len(waiting)
-            progress.update(1 - len(waiting) / n_cubes, f"{n_done} of {len(futures)} cubes")
+            told = f"{n_done} of {len(futures)} cubes{patience.told()}"
+            progress.update(1 - len(waiting) / n_cubes, told)
             with suppress(queue.Empty):
                 future = ended.get(timeout=_LOOK)
                 task = waiting.pop(future.key)
                 yield task, _outcome(task, future)
-
-
-def dask_setup(worker: Any) -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the one that started the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _on_worker(task: Task) -> BatchFile:
@@ -114,36 +108,3 @@ def _absolute(task: Task) -> Task:
 
 def _key(task: Task) -> str:
     return f"{task.target.name}-{secrets.token_hex(8)}"
-
-
-@contextmanager
-def _client(scheduler: str, workers: int) -> Iterator[Any]:
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError as error:
-        raise FileError(
-            "More than one worker needs dask.distributed, which is not installed. Install it with: "
-            'pip install "napari-deeper[cluster]", or run in this process with workers=1 (--workers 1).'
-        ) from error
-    with ExitStack() as stack:
-        if not scheduler:
-            # No limit of memory: dask would hold workers up for what torch keeps to itself, for ever.
-            cluster = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                memory_limit=0,
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-                preload=[__name__],
-            )
-            stack.enter_context(cluster)
-        try:
-            client = distributed.Client(
-                scheduler or cluster, timeout=_CONNECT, set_as_default=False
-            )
-        except (OSError, ValueError, TypeError) as error:
-            raise FileError(
-                f"No dask scheduler answers at {scheduler}: {in_words(error)}"
-            ) from error
-        yield stack.enter_context(client)

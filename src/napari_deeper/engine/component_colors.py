@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Maps = NDArray[np.float32]
 BLACK = "#000000"
+# Pixels that are mixed at once: their products take many times the memory of the picture.
+_BLOCK = 2**18
 
 
 def shared_limits(maps: Sequence[Maps], percentile: float = 99.5) -> NDArray[np.float64]:
@@ -21,13 +23,17 @@ def shared_limits(maps: Sequence[Maps], percentile: float = 99.5) -> NDArray[np.
     percentile
         Of the abundances of all maps, so that a few bright pixels do not decide.
     """
-    flat = np.concatenate([m.reshape(-1, m.shape[-1]) for m in maps]).astype(np.float64)
-    flat = flat[np.isfinite(flat).all(axis=1)]
-    if not len(flat):
+    flat = [m.reshape(-1, m.shape[-1]) for m in maps]
+    known = [np.isfinite(each).all(axis=1) for each in flat]
+    if not any(each.any() for each in known):
         return np.ones(maps[0].shape[-1])
-    limits = np.percentile(flat, percentile, axis=0)
-    # a component of a few pixels: nearly all are zero
-    limits = np.where(limits > 0, limits, flat.max(axis=0))
+    limits = np.ones(maps[0].shape[-1])
+    for i in range(len(limits)):  # one after the other: maps may have millions of pixels
+        pairs = zip(flat, known, strict=True)
+        values = np.concatenate([each[some, i] for each, some in pairs]).astype(np.float64)
+        # of a component of a few pixels nearly all are zero
+        highest = np.percentile(values, percentile)
+        limits[i] = highest if highest > 0 else values.max()
     return np.where(limits > 0, limits, 1.0)
 
 
@@ -47,14 +53,16 @@ def composite(
     limits
         (endmember,), the abundance at which a component has its full color.
     """
-    known = np.isfinite(abundances).all(axis=-1)
-    parts = np.clip(np.nan_to_num(abundances) / limits, 0, 1) ** gamma
-    mixed = np.clip(parts @ np.array([rgb(color) for color in colors]), 0, 1)
-    out = np.zeros((*abundances.shape[:2], 4), np.uint8)
-    out[..., :3] = np.rint(255 * mixed)
-    out[..., 3] = np.where(known, 255, 0)
-    out[~known] = 0
-    return out
+    full = np.array([rgb(color) for color in colors])
+    flat = abundances.reshape(-1, abundances.shape[-1])
+    out = np.zeros((len(flat), 4), np.uint8)
+    for start in range(0, len(flat), _BLOCK):
+        block = flat[start : start + _BLOCK]
+        known = np.isfinite(block).all(axis=1)
+        parts = np.clip(block[known] / limits, 0, 1) ** gamma
+        mixed = np.clip(parts @ full, 0, 1)
+        out[start : start + _BLOCK][known] = np.c_[np.rint(255 * mixed), np.full(len(mixed), 255)]
+    return out.reshape(*abundances.shape[:2], 4)
 
 
 def rgb(color: str) -> tuple[float, float, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ def denoise_file(
     *,
     overwrite: bool = False,
     reading: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    scheduler: str = "",
     progress: Progress | None = None,
     **settings: Any,
 ) -> tuple[str, ...]:
@@ -70,6 +73,11 @@ def denoise_file(
         Replace an existing output.
     reading
         Keywords of `napari_deeper.read`.
+    workers
+        Processes of this computer among which the windows of a large cube are shared; more than one needs the
+        extra `cluster`, and that many times the memory.
+    scheduler
+        Address of a dask cluster, ``"tcp://host:8786"``, whose workers see the same folders. Empty: this computer.
     progress
         Gets reports, and may cancel the run between batches.
 
@@ -83,20 +91,23 @@ def denoise_file(
     progress = progress or Progress()
     stored, given = input_of(Path(source), path, reading)
     if stored is not None:
-        return _in_windows(stored, Path(source), path, p, overwrite, progress)
+        run = partial(
+            run_in_windows,
+            stored,
+            Path(source),
+            path,
+            overwrite=overwrite,
+            progress=progress,
+            workers=workers,
+            scheduler=scheduler,
+        )
+        return _in_windows(stored, p, run)
     result = denoise(read(Path(source), **given), p, progress=progress)
     write(result, path, overwrite=overwrite)
     return (*result.provenance[-1].notes, *trust_sentences(result))
 
 
-def _in_windows(
-    stored: StoredCube,
-    source: Path,
-    target: Path,
-    p: DenoiseParams,
-    overwrite: bool,
-    progress: Progress,
-) -> tuple[str, ...]:
+def _in_windows(stored: StoredCube, p: DenoiseParams, run: Callable[..., None]) -> tuple[str, ...]:
     outline = RamanCube.from_header(np.zeros((1, 1, stored.shape[2])), stored.header)
     check_denoise(outline, p)
     auto = p.method == "auto"
@@ -119,10 +130,7 @@ def _in_windows(
         steps.append(Step("denoise", record, tuple(dict.fromkeys(notes))))
         return outline.derive(outline.intensity, steps[0]).header()
 
-    survey = survey_of(stored, p)
-    run_in_windows(
-        stored, source, target, verb, header, overwrite=overwrite, progress=progress, survey=survey
-    )
+    run(verb, header, survey=survey_of(stored, p))
     return steps[0].notes
 
 

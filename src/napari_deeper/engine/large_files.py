@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_deeper.io.zarr_rows import StoredCube, open_stored
+from napari_deeper.spectra.cube import RamanCube
 
 # Cubes larger than this stream; below, one go in memory is quicker.
 STREAM_FROM_BYTES = 512 * 2**20
+# A sample is so many blocks along each side, of so many pixels a side.
+_N_BLOCKS, _BLOCK = 4, 16
 
 
 def large_store(source: Path, target: Path, growth: int = 1) -> StoredCube | None:
@@ -34,6 +39,20 @@ def large_store(source: Path, target: Path, growth: int = 1) -> StoredCube | Non
 def is_large(shape: tuple[int, int, int], growth: int = 1) -> bool:
     """Tell whether a cube (y, x, channel), or a result ``growth`` times as large, is worked on in parts."""
     return 4 * math.prod(shape) * growth >= STREAM_FROM_BYTES
+
+
+def sample_of(stored: StoredCube) -> RamanCube:
+    """Return blocks of pixels spread over a stored cube, one below the other, as a cube that stands for it."""
+    sides = [
+        np.linspace(0, max(0, n - _BLOCK), min(_N_BLOCKS, max(1, n // _BLOCK))).astype(int)
+        for n in stored.shape[:2]
+    ]
+    blocks = [
+        stored.read((slice(y, y + _BLOCK), slice(x, x + _BLOCK)))
+        for y in sides[0]
+        for x in sides[1]
+    ]
+    return RamanCube.from_header(np.concatenate(blocks), stored.header)
 
 
 def input_of(

@@ -7,8 +7,9 @@ stopped, or killed, goes on with the window that it was at.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,11 @@ class Made:
     facts: Mapping[str, Any]
 
 
+MakesWindow = Callable[[Window, Progress], Made]
+# Runs a function for each of some numbers, and yields what it returns as the runs end.
+Pool = Callable[[Callable[[int], int], Sequence[int]], Iterable[int]]
+
+
 @dataclass(frozen=True)
 class Mosaic:
     """Windows, and the store that they make up.
@@ -63,7 +69,7 @@ class Mosaic:
     work: WorkFolder
 
     def make(
-        self, one: Callable[[Window, Progress], Made], progress: Progress, label: str
+        self, one: MakesWindow, progress: Progress, label: str, pool: Pool | None = None
     ) -> list[dict[str, Any]]:
         """Make every window that is not yet made, write the store, and return the facts of all.
 
@@ -73,16 +79,39 @@ class Mosaic:
             Makes a window; asked for each once, over all runs.
         label
             What is done, for the user.
+        pool
+            Runs it in other processes; None runs one after the other in this.
         """
         n = len(self.windows)
-        for number, window in enumerate(self.windows):
-            if not self._is_made(number):
-                part = progress.part(number / n, (number + 1) / n)
-                text = f"{label}, window {number + 1} of {n}"
-                part.update(0.0, text)
-                self._keep(number, one(window, _saying(text, part)))
+        open_numbers = []
+        for number in range(n):
+            if self._is_made(number):
+                self._write_around(number)
+            else:
+                open_numbers.append(number)
+        n_made = n - len(open_numbers)
+        made: Iterable[int] = self._one_by_one(one, open_numbers, progress, label)
+        if pool is not None:
+            made = pool(
+                partial(_make_there, self.work, self.windows, self.names, one), open_numbers
+            )
+        for n_now, number in enumerate(made, n_made + 1):
+            if pool is not None:
+                progress.update(n_now / n, f"{label}, {n_now} of {n} windows done")
             self._write_around(number)
         return [self.work.facts(_facts(i)) for i in range(n)]
+
+    def _one_by_one(
+        self, one: MakesWindow, numbers: Sequence[int], progress: Progress, label: str
+    ) -> Iterator[int]:
+        n = len(self.windows)
+        for number in numbers:
+            part = progress.part(number / n, (number + 1) / n)
+            text = f"{label}, window {number + 1} of {n}"
+            part.update(0.0, text)
+            made = one(self.windows[number], _saying(text, part))
+            _keep(self.work, number, self.names, made)
+            yield number
 
     def _is_made(self, number: int) -> bool:
         return self.work.has(_facts(number))
@@ -91,29 +120,25 @@ class Mosaic:
         """Tell whether a window was made and may be needed yet."""
         return self._is_made(number) and self.work.has(_array(number, self.names[-1]))
 
-    def _keep(self, number: int, made: Made) -> None:
-        for name in self.names:
-            self.work.save_array(_array(number, name), made.arrays[name])
-        # these come last: they say that the window is complete
-        self.work.save_facts(_facts(number), dict(made.facts))
-
     def _write_around(self, number: int) -> None:
         """Write what a window completes, and let go of the windows that nothing more needs."""
-        if not self._is_held(number):
-            return
-        touched = {number}
+        for other in sorted(self._neighbors(number)):
+            if self._is_held(other) and all(self._is_made(i) for i in self._neighbors(other)):
+                self._let_go(other)
+
+    def _let_go(self, number: int) -> None:
+        """Write the tiles that a window reaches into, and remove it; all that reach into them are made."""
         for tile in self._tiles_of(number):
             below = self._covering(tile)
-            if all(self._is_held(i) for i in below):
+            if all(self._is_held(i) for i in below):  # else it was written before one of them went
                 self._write(tile, below)
-                touched.update(below)
-        for other in sorted(touched):
-            needed = [i for tile in self._tiles_of(other) for i in self._covering(tile)]
-            # windows are made in order, so what is up to this one is made
-            if max(needed) <= number:
-                # what tells that a window is held goes first
-                for name in reversed(self.names):
-                    self.work.forget(_array(other, name))
+        # what tells that a window is held goes first
+        for name in reversed(self.names):
+            self.work.forget(_array(number, name))
+
+    def _neighbors(self, number: int) -> set[int]:
+        """Return the windows that reach into the same tiles, the window itself among them."""
+        return {i for tile in self._tiles_of(number) for i in self._covering(tile)}
 
     def _write(self, tile: Tile, below: Sequence[int]) -> None:
         rows, columns = tile
@@ -165,6 +190,25 @@ class Mosaic:
             for i, span in enumerate(spans)
             if span.start * self.scale < tile.stop and tile.start < span.stop * self.scale
         ]
+
+
+def _make_there(
+    work: WorkFolder,
+    windows: Sequence[Window],
+    names: Sequence[str],
+    one: MakesWindow,
+    number: int,
+) -> int:
+    """Make a window, in whatever process, and keep it."""
+    _keep(work, number, names, one(windows[number], Progress()))
+    return number
+
+
+def _keep(work: WorkFolder, number: int, names: Sequence[str], made: Made) -> None:
+    for name in names:
+        work.save_array(_array(number, name), made.arrays[name])
+    # these come last: they say that the window is complete
+    work.save_facts(_facts(number), dict(made.facts))
 
 
 def _saying(text: str, progress: Progress) -> Progress:

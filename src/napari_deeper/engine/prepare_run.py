@@ -238,22 +238,30 @@ def add(found: dict[str, float], treated: Treated) -> None:
 
 
 def in_threads(
-    treat: Callable[[Block], Made], blocks: Sequence[Block], progress: Progress, label: str
+    treat: Callable[[Block], Made],
+    blocks: Sequence[Block],
+    progress: Progress,
+    label: str,
+    at_once: int | None = None,
 ) -> Iterator[tuple[Block, Made]]:
-    """Yield what each block becomes as it is done; a cancel is heard between blocks."""
-    if len(blocks) == 1 or n_threads() == 1:
+    """Yield what each block becomes as it is done; a cancel is heard between blocks.
+
+    As many at once as there are threads, unless fewer are asked for.
+    """
+    n_at_once = at_once or n_threads()
+    if len(blocks) == 1 or n_at_once == 1:
         for done, block in enumerate(blocks):
             progress.update(done / len(blocks), label)
             yield block, treat(block)
         return
-    with ThreadPoolExecutor(n_threads()) as pool:
+    with ThreadPoolExecutor(n_at_once) as pool:
         waiting: dict[Future[Made], Block] = {}
         ahead = list(reversed(blocks))
         done = 0
         try:
             while True:
                 # No more in flight than threads and one each to come, so that memory stays bounded.
-                while ahead and len(waiting) < 2 * n_threads():
+                while ahead and len(waiting) < 2 * n_at_once:
                     block = ahead.pop()
                     waiting[pool.submit(treat, block)] = block
                 if not waiting:

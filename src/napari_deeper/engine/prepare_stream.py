@@ -30,7 +30,7 @@ from napari_deeper.engine.prepare_settings import Bin, CropMap, Flip, Settings
 from napari_deeper.engine.prepare_steps import Facts, Intensity, Mask, Outcome, Summary, Treated
 from napari_deeper.engine.recipe import Recipe, kind_of
 from napari_deeper.io.zarr_growing import new_stored
-from napari_deeper.io.zarr_rows import StoredCube, Tile, tile_size
+from napari_deeper.io.zarr_rows import StoredCube, Tile, pixels_of, tiles_of
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import Pair, RamanCube
 from napari_deeper.spectra.progress import Progress
@@ -160,27 +160,14 @@ class _Stepped:
         return self.kind.run(self.before.read(source), axis, settings, self.facts)
 
 
-def _sum_up(source: _Stored | _Stepped, size: Tile, progress: Progress, label: str) -> Summary:
-    n_x = source.outline.shape[1]
+def _sum_up(source: _Stored | _Stepped, progress: Progress, label: str) -> Summary:
+    shape = source.outline.shape
 
     def blocks() -> Iterator[tuple[NDArray[np.intp], Intensity]]:
-        tiles = _tiles(source.outline.shape, size)
-        for (rows, columns), block in in_threads(source.read, tiles, progress, label):
-            pixels = np.add.outer(
-                np.arange(rows.start, rows.stop) * n_x, np.arange(columns.start, columns.stop)
-            )
-            yield pixels.ravel(), block.reshape(-1, block.shape[2])
+        for tile, block in in_threads(source.read, tiles_of(shape), progress, label):
+            yield pixels_of(tile, shape[1]), block.reshape(-1, block.shape[2])
 
     return sum_up(source.outline, blocks())
-
-
-def _tiles(shape: tuple[int, ...], size: Tile) -> list[Tile]:
-    height, width = size[0].stop, size[1].stop
-    return [
-        (slice(y, min(y + height, shape[0])), slice(x, min(x + width, shape[1])))
-        for y in range(0, shape[0], height)
-        for x in range(0, shape[1], width)
-    ]
 
 
 def _cut(treated: Treated, tile: Tile, wide: Tile) -> Treated:
@@ -246,7 +233,6 @@ def prepare_stored(
         As `napari_deeper.prepare` does.
     """
     source: _Stored | _Stepped = _Stored(stored)
-    size = tile_size(stored.shape)
     n_passes = 1 + sum(kind_of(s).surveys(s) for s in recipe.steps)
     done = 0
     for number, settings in enumerate(recipe.steps, 1):
@@ -255,7 +241,7 @@ def prepare_stored(
             facts: Facts = {}
             if kind.surveys(settings):
                 part = progress.part(done / n_passes, (done + 1) / n_passes)
-                facts = kind.survey(_sum_up(source, size, part, kind.label), settings)
+                facts = kind.survey(_sum_up(source, part, kind.label), settings)
                 done += 1
             kind.run(
                 source.read(_first_pixel(settings)), source.outline.wavenumber, settings, facts
@@ -285,8 +271,7 @@ def _write(
     if isinstance(source, _Stepped):
         source.forget()
     with new_stored(path, source.outline.shape, overwrite=overwrite) as store:
-        shape = source.outline.shape
-        tiles = _tiles(shape, tile_size(shape))
+        tiles = tiles_of(source.outline.shape)
         for tile, block in in_threads(source.read, tiles, progress, "Preparing tile by tile"):
             store.put(tile, block)
         steps = _history(source)

@@ -13,6 +13,7 @@ from napari_deeper.engine.recipe import Recipe
 from napari_deeper.processing.despike import find_rays
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.spectra.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,12 @@ class RayTable:
         return "\n".join(lines)
 
 
-def cosmic_rays(cube: RamanCube, recipe: Recipe | Despike | str | None = None) -> RayTable:
+def cosmic_rays(
+    cube: RamanCube,
+    recipe: Recipe | Despike | str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> RayTable:
     """Find cosmic rays in a cube as it is; nothing is repaired.
 
     Parameters
@@ -63,11 +69,15 @@ def cosmic_rays(cube: RamanCube, recipe: Recipe | Despike | str | None = None) -
         Any axis and size.
     recipe
         A recipe with a despike step, or that step; None for its usual settings.
+    progress
+        Told of each test that is made, and asked before it whether to stop.
 
     Raises
     ------
     ParameterError
         If the recipe does not despike.
+    Cancelled
+        If the user asked for it.
     """
     if recipe is None:
         recipe = Despike()
@@ -78,7 +88,11 @@ def cosmic_rays(cube: RamanCube, recipe: Recipe | Despike | str | None = None) -
         raise ParameterError("The recipe has no step 'despike', so no cosmic rays are looked for.")
     p = steps[0]
     mask, heights = find_rays(
-        cube.intensity, p.threshold, p.max_width, compare_neighbors=p.compare_neighbors
+        cube.intensity,
+        p.threshold,
+        p.max_width,
+        compare_neighbors=p.compare_neighbors,
+        progress=progress,
     )
     at = np.argwhere(heights)
     return RayTable(at[:, :2], cube.wavenumber[at[:, 2]], heights[tuple(at.T)], mask)

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from napari_deeper.processing.resample import resample
 from napari_deeper.simulate import held_out
@@ -174,6 +174,6 @@ def _common(first: Axis, second: Axis) -> Axis:
 def _slopes(endmembers: Endmembers, axis: Axis) -> NDArray[np.float64]:
     moved = resample(endmembers.spectra, endmembers.wavenumber, axis).astype(np.float64)
     n = max(5, round(_WINDOW / float(axis[1] - axis[0])) | 1)
-    slopes = savgol_filter(moved, n, 2, deriv=1, axis=1)
+    slopes = scipy.signal.savgol_filter(moved, n, 2, deriv=1, axis=1)
     length = np.linalg.norm(slopes, axis=1, keepdims=True)
     return np.asarray(slopes / np.where(length > 0, length, 1.0))

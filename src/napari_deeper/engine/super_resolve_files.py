@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -56,6 +57,8 @@ def super_resolve_file(
     *,
     overwrite: bool = False,
     reading: Mapping[str, Any] | None = None,
+    workers: int = 1,
+    scheduler: str = "",
     progress: Progress | None = None,
     **settings: Any,
 ) -> tuple[str, ...]:
@@ -76,6 +79,11 @@ def super_resolve_file(
         Replace an existing output.
     reading
         Keywords of `napari_deeper.read`.
+    workers
+        Processes of this computer among which the windows of a large cube are shared; more than one needs the
+        extra `cluster`, and that many times the memory.
+    scheduler
+        Address of a dask cluster, ``"tcp://host:8786"``, whose workers see the same folders. Empty: this computer.
     progress
         Gets reports, and may cancel the run.
 
@@ -90,19 +98,24 @@ def super_resolve_file(
     progress = progress or Progress()
     stored, given = input_of(Path(source), path, reading, growth=p.scale**2)
     if stored is not None:
-        return _in_windows(stored, Path(source), path, p, overwrite, progress)
+        run = partial(
+            run_in_windows,
+            stored,
+            Path(source),
+            path,
+            overwrite=overwrite,
+            progress=progress,
+            workers=workers,
+            scheduler=scheduler,
+        )
+        return _in_windows(stored, p, run)
     result = super_resolve(read(Path(source), **given), p, progress=progress)
     write(result, path, overwrite=overwrite)
     return (*result.provenance[-1].notes, *trust_sentences(result))
 
 
 def _in_windows(
-    stored: StoredCube,
-    source: Path,
-    target: Path,
-    p: SuperResolveParams,
-    overwrite: bool,
-    progress: Progress,
+    stored: StoredCube, p: SuperResolveParams, run: Callable[..., None]
 ) -> tuple[str, ...]:
     if p.as_published:
         raise ParameterError(
@@ -134,7 +147,7 @@ def _in_windows(
         place = place_of(outline, p.scale, p.phase)
         return outline.derive(outline.intensity, steps[0], **place).header()
 
-    run_in_windows(stored, source, target, verb, header, overwrite=overwrite, progress=progress)
+    run(verb, header)
     return steps[0].notes
 
 

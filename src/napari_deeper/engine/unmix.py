@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_deeper.engine.unmix_axis import common_channels
 from napari_deeper.engine.unmix_search import find
 from napari_deeper.engine.unmix_settings import METHODS, UnmixParams
+from napari_deeper.engine.unmix_solve import Mixing, Sums, by_share
 from napari_deeper.engine.unmixed import Unmixed
-from napari_deeper.processing import abundances as solving
-from napari_deeper.processing.endmember_edits import pick
+from napari_deeper.processing.map_spectra import HeldSpectra
 from napari_deeper.processing.missing import usable_pixels
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers, as_endmembers
 from napari_deeper.spectra.progress import Progress
-from napari_deeper.spectra.provenance import Step
 
 _BLOCK = 16384
-# Fewer negative intensities than this part are what noise about zero makes.
-_NEGATIVE = 0.02
 
 
 def unmix(
@@ -66,22 +62,16 @@ def unmix(
     Nascimento & Dias 2005, doi 10.1109/TGRS.2005.844293; Horgan et al. 2021, doi
     10.1021/acs.analchem.1c02178.
     """
-    p = _make(params, settings)
+    p = as_params(params, settings)
     progress = progress or Progress()
     progress.update(0.0, "Looking for the endmembers")
     usable = usable_pixels(cube.intensity)
     spectra = cube.spectra if usable.all() else cube.spectra[usable.ravel()]
-    found, notes = find(
-        spectra, cube, p.n_endmembers, p.method, p.seed, leave_out_spikes=p.leave_out_spikes
-    )
+    found, notes = find(HeldSpectra(spectra), cube, p)
     p = dataclasses.replace(p, n_endmembers=len(found))
-    raw = _apply(cube, found, p, notes, progress.part(0.4, 1.0))
-    order = np.argsort(-raw.shares, kind="stable")
-    # names and colors go by the order, not by the draw
-    ordered = pick(found, [int(i) for i in order]).replace(names=found.names, colors=found.colors)
-    maps = np.ascontiguousarray(raw.abundances[..., order])
+    raw = _apply(cube, Mixing(found, cube, p, notes), progress.part(0.4, 1.0))
     progress.update(1.0, "Unmixed")
-    return dataclasses.replace(raw, endmembers=ordered, abundances=maps)
+    return by_share(raw)
 
 
 def unmix_with(
@@ -115,12 +105,12 @@ def unmix_with(
     ParameterError
         If there are more endmembers than channels, or a setting is unknown.
     """
-    p = _make(params, settings)
+    p = as_params(params, settings)
     progress = progress or Progress()
     progress.update(0.0, "Unmixing")
     given = as_endmembers(endmembers, cube.wavenumber)
     p = dataclasses.replace(p, n_endmembers=len(given), method=METHODS[0])
-    return _apply(cube, given, p, (), progress)
+    return _apply(cube, Mixing(given, cube, p), progress)
 
 
 def abundances(
@@ -152,7 +142,8 @@ def abundances(
     return unmix_with(cube, endmembers, solver=solver, progress=progress).abundances
 
 
-def _make(params: UnmixParams | int | None, settings: dict[str, Any]) -> UnmixParams:
+def as_params(params: UnmixParams | int | None, settings: dict[str, Any]) -> UnmixParams:
+    """Return the settings of all that a caller gave: at once, as a number of endmembers, or by name."""
     if isinstance(params, int):
         params, settings = None, {"n_endmembers": params} | settings
     if settings.get("n_endmembers") == "estimate":
@@ -160,71 +151,18 @@ def _make(params: UnmixParams | int | None, settings: dict[str, Any]) -> UnmixPa
     return settings_of.make(UnmixParams, params, settings)
 
 
-def _apply(
-    cube: RamanCube,
-    endmembers: Endmembers,
-    p: UnmixParams,
-    notes: tuple[str, ...],
-    progress: Progress,
-) -> Unmixed:
+def _apply(cube: RamanCube, mixing: Mixing, progress: Progress) -> Unmixed:
     """Solve for the abundances, some thousand pixels at a time."""
-    usable = usable_pixels(cube.intensity)
-    moved, channels, said = common_channels(endmembers, cube)
-    pixels = np.flatnonzero(usable)
+    pixels = np.flatnonzero(usable_pixels(cube.intensity))
     y, x, _ = cube.shape
-    maps = np.full((y * x, len(endmembers)), np.nan, np.float32)
+    maps = np.full((y * x, len(mixing.endmembers)), np.nan, np.float32)
     left = np.full(y * x, np.nan, np.float32)
-    power = 0.0
+    sums = Sums()
     for start in range(0, len(pixels), _BLOCK):
         progress.update(start / len(pixels), "Solving for the abundances")
         own = pixels[start : start + _BLOCK]
-        spectra = cube.spectra[own][:, channels]
-        maps[own] = solving.unmix(spectra, moved, cast(solving.Solver, p.solver))
-        rest = spectra - maps[own] @ moved
-        left[own] = np.sqrt(np.mean(rest * rest, axis=1))
-        power += float(np.sum(np.mean(spectra.astype(np.float64) ** 2, axis=1)))
+        maps[own], left[own], some = mixing.solve(cube.spectra[own])
+        sums.power += some.power
+        sums.n_negative += some.n_negative
     progress.update(1.0, "Solved")
-    notes = (*notes, *said, *_notes(cube, usable, p.solver))
-    relative = float(np.sqrt(np.nansum(left.astype(np.float64) ** 2) / power)) if power else 0.0
-    return Unmixed(
-        endmembers,
-        maps.reshape(y, x, -1),
-        left.reshape(y, x),
-        (
-            *notes,
-            f"The mixtures leave {100 * relative:.1f} % of the spectra over (root mean square).",
-        ),
-        _header(cube, endmembers, p, notes),
-        relative,
-    )
-
-
-def _header(
-    cube: RamanCube, endmembers: Endmembers, p: UnmixParams, notes: tuple[str, ...]
-) -> dict[str, Any]:
-    facts = settings_of.to_json(p) | {"names": list(endmembers.names), "source": endmembers.source}
-    header = cube.header()
-    header["provenance"] = [*header["provenance"], Step("unmix", facts, notes).to_json()]
-    return header
-
-
-def _notes(cube: RamanCube, usable: NDArray[np.bool_], solver: str) -> list[str]:
-    notes = []
-    if solver.endswith("fcls"):
-        notes.append(
-            "Abundances sum to one in every pixel, so differences of brightness are left over: look at "
-            "the residual."
-        )
-    n_missing = int((~usable).sum())
-    if n_missing:
-        notes.append(
-            f"{n_missing} of {usable.size} pixels hold NaN or infinity: they are left out, and shown as "
-            "missing."
-        )
-    below = float(np.mean(cube.spectra[usable.ravel()] < 0))
-    if below > _NEGATIVE:
-        notes.append(
-            f"{100 * below:.0f} % of the intensities are negative, as a background taken off leaves "
-            "them: mixtures that are not negative cannot explain what lies below zero."
-        )
-    return notes
+    return mixing.result(maps.reshape(y, x, -1), left.reshape(y, x), sums)

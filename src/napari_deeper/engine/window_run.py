@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 from napari_deeper.engine.mosaic import Made, Mosaic
 from napari_deeper.engine.tiles import Tile as Window
 from napari_deeper.engine.tiles import cut
+from napari_deeper.engine.window_pool import window_pool
 from napari_deeper.engine.work_folder import WorkFolder, task_of_file, working
-from napari_deeper.io.write import check_output, put_in_place
+from napari_deeper.io.write import check_output, put_in_place, writing
 from napari_deeper.io.zarr_growing import GrowingStore
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.io.zarr_store import FULL
@@ -26,8 +28,9 @@ from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
 
-# Values of a result that are made at once. `auto` takes some fifteen times their bytes beside: with torch, under 2 GB.
-MOST_VALUES = 2**23 + 2**22
+# Values of a result that are made at once: denoised, `auto` takes some fifteen times their bytes beside, finer ones
+# some eight; with torch, under 2 GB.
+MOST_VALUES, MOST_FINE_VALUES = 13_000_000, 33_000_000
 _SIDES = (32, 512)
 _RESULT = "result.zarr"
 # Of the whole, the part of the time that the coarser levels of a large result take.
@@ -97,6 +100,8 @@ def run_in_windows(
     overwrite: bool,
     progress: Progress,
     survey: Callable[[WorkFolder, Progress], None] | None = None,
+    workers: int = 1,
+    scheduler: str = "",
 ) -> None:
     """Run a verb from a store to a new one; stopped, it goes on where it was when it is run again.
 
@@ -112,6 +117,8 @@ def run_in_windows(
         Replace an existing output.
     survey
         Looks at the whole map first.
+    workers, scheduler
+        As `window_pool` takes them.
 
     Raises
     ------
@@ -124,17 +131,16 @@ def run_in_windows(
     side = verb.side or window_side(n_channels, verb.scale)
     windows = cut(n_y, n_x, side, verb.scale, verb.overlap)
     task = {"verb": verb.label, **verb.settings, "input": task_of_file(source), "side": side}
-    with working(target, task) as work:
+    with working(target, task) as work, writing(target):
         if survey is not None:
             survey(work, progress.part(0.0, 0.2))
             progress = progress.part(0.2, 1.0)
         store = GrowingStore(work.path / _RESULT, shape, verb.beside)
         mosaic = Mosaic(windows, verb.scale, store, (FULL, *verb.beside), work)
 
-        def one(window: Window, part: Progress) -> Made:
-            return _make(stored, window, verb, work, part)
-
-        found = mosaic.make(one, progress.part(0.0, 1 - _LEVELS_TAKE), verb.label)
+        one = partial(_make, stored, verb, work)
+        with window_pool(workers, scheduler, progress) as pool:
+            found = mosaic.make(one, progress.part(0.0, 1 - _LEVELS_TAKE), verb.label, pool)
         varied = [facts for facts in found if facts]
         if not varied:
             raise CubeError(
@@ -151,14 +157,13 @@ def run_in_windows(
 def window_side(n_channels: int, scale: int) -> int:
     """Return the longest side of a window in measured pixels, so that memory holds what is made of it."""
     least, most = _SIDES
-    # of a finer result less is made beside
-    values = MOST_VALUES * (2 if scale > 1 else 1)
+    values = MOST_FINE_VALUES if scale > 1 else MOST_VALUES
     side = math.isqrt(values // n_channels) // scale
     return min(most, max(least, side // 16 * 16))
 
 
 def _make(
-    stored: StoredCube, window: Window, verb: WindowedVerb, work: WorkFolder, progress: Progress
+    stored: StoredCube, verb: WindowedVerb, work: WorkFolder, window: Window, progress: Progress
 ) -> Made:
     block = stored.read((window.y, window.x))
     _check_finite(block, window, stored)

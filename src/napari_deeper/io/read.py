@@ -21,6 +21,7 @@ from napari_deeper.io.hyperspy import read_hspy, read_zspy
 from napari_deeper.io.layout import Asked
 from napari_deeper.io.matlab import read_mat
 from napari_deeper.io.numpy_files import read_npy, read_npz
+from napari_deeper.io.part import Rectangle, check_whole, cut, read_part
 from napari_deeper.io.renishaw import read_wdf
 from napari_deeper.io.rosetta import read_labspec_xml, read_tvf
 from napari_deeper.io.spectra_folder import read_folder
@@ -28,6 +29,7 @@ from napari_deeper.io.text import read_text
 from napari_deeper.io.text_stream import PACKED, TEXT
 from napari_deeper.io.tiff import read_tiff
 from napari_deeper.io.witec_project import read_wip
+from napari_deeper.io.zarr_levels import open_levels
 from napari_deeper.io.zarr_store import read_zarr
 from napari_deeper.spectra.axis import Axis, describe, looks_like_nm, wavenumber_from_nm
 from napari_deeper.spectra.cube import Pair, RamanCube
@@ -81,6 +83,11 @@ class _Given:
     pixel_size: float | Pair | None
     excitation_nm: float | None
 
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is stated."""
+        return any(v is not None for v in (self.wavenumber, self.pixel_size, self.excitation_nm))
+
     def notes(self, cube: RamanCube) -> tuple[str, ...]:
         """Say which facts are the caller's word, not the file's."""
         stated = (
@@ -105,6 +112,7 @@ def read(
     variable: str | None = None,
     layout: str | None = None,
     image_size: tuple[int, int] | None = None,
+    crop: Rectangle | None = None,
 ) -> RamanCube:
     """Read a cube from a file or a folder.
 
@@ -129,6 +137,9 @@ def read(
         row, ``"cyx"`` one per column, and ``"long"`` one intensity per row.
     image_size
         (rows, columns) of the image that a list of spectra without places, such as a .spc map, unfolds to.
+    crop
+        ((first row, end), (first column, end)) in pixels: this part alone, the ends left out. Of a .zarr store
+        of our own nothing else is read, so that it may be larger than memory.
 
     Returns
     -------
@@ -143,6 +154,8 @@ def read(
         choose it.
     FileError
         If the file is missing, unknown, damaged, or too large for this machine.
+    ParameterError
+        If `crop` does not lie within the cube.
     AxisError
         If the wavenumbers are missing, in another unit, unsorted or repeated.
     CubeError
@@ -152,8 +165,15 @@ def read(
     reader = _reader_for(path)
     try:
         with np.errstate(all="ignore"):  # damaged files hold numbers beyond all bounds
+            given = _Given(wavenumber, pixel_size, excitation_nm)
+            stored = open_levels(path) if suffix_of(path) == ".zarr" else None
+            if stored is not None and crop is not None and not given.is_any:
+                return read_part(stored, crop)
+            if stored is not None:
+                check_whole(stored)
             contents = reader(path, Asked(variable, layout, image_size, _n_channels(wavenumber)))
-            return _make_cube(path, contents, _Given(wavenumber, pixel_size, excitation_nm))
+            cube = _make_cube(path, contents, given)
+            return cube if crop is None else cut(cube, crop)
     except AmbiguousFile as error:
         raise error.named(path.name) from error
     except DeeperError as error:

@@ -91,12 +91,26 @@ def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{secrets.token_hex(6)}.partial{path.suffix}")
     try:
-        yield temporary
-        put_in_place(temporary, path, overwrite=overwrite)
-    except OSError as error:
-        raise FileError(_explain(error, path)) from error
+        with writing(path):
+            yield temporary
+            put_in_place(temporary, path, overwrite=overwrite)
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in place of an `OSError` what stood in the way of writing to `path`.
+
+    Raises
+    ------
+    FileError
+        In its place.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FileError(_explain(error, path)) from error
 
 
 def check_file_output(path: Path, *, overwrite: bool = False) -> Path:

@@ -124,7 +124,7 @@ def _declared(name: str, data: bytes, n_bytes: int) -> int:
         If that cannot be told.
     """
     if name == "zstd":
-        return _zstd_size(data)
+        return zstd_size(data)
     if name == "blosc":
         return int.from_bytes(data[4:8], "little")
     if name == "lz4":
@@ -154,7 +154,7 @@ def _unpacked(new: Callable[[], Any], data: bytes, n_bytes: int) -> int:
     return total
 
 
-def _zstd_size(data: bytes) -> int:
+def zstd_size(data: bytes) -> int:
     """Return what the frame of a chunk declares, or the least that its blocks must be (RFC 8878, section 3.1.1)."""
     if len(data) < 6 or data[:4] != b"\x28\xb5\x2f\xfd":
         return 0  # no frame: the decompressor refuses it

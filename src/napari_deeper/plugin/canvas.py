@@ -16,9 +16,12 @@ from napari_deeper.plugin.layers import (
     cube_layers,
     dwell_time,
     is_cube,
+    is_stored,
+    stored_image,
     time_behind_layer,
     wavenumbers,
 )
+from napari_deeper.plugin.stored_image import in_gb
 from napari_deeper.spectra.imaging_time import FROM_HOURS, format_speed_up, imaging_time
 
 if TYPE_CHECKING:
@@ -104,10 +107,19 @@ class _Follower:
         viewer.layers.events.reordered.connect(self._refresh)
         for layer in viewer.layers:
             layer.events.visible.connect(self._refresh)
+            self._keep_fresh(layer)
         self._refresh()
+
+    def _keep_fresh(self, layer: Layer) -> None:
+        if is_stored(layer):
+            # Qt is loaded only where there is a window
+            from napari_deeper.plugin.stored_refresh import Refresher
+
+            Refresher(self._viewer, layer, self._refresh)
 
     def _on_inserted(self, event: Any) -> None:
         event.value.events.visible.connect(self._refresh)
+        self._keep_fresh(event.value)
         self._on_layers(event)
 
     def _on_layers(self, event: Any = None) -> None:
@@ -132,8 +144,12 @@ class _Follower:
             return
         place, layer = self._describe(layer)
         time = describe_time(layer, cube_layers(viewer.layers))
+        image = stored_image(layer)
+        disk = "" if image is None else f"{in_gb(image.stored.n_bytes)} on disk"
+        if image is not None and image.loading:
+            disk += ", loading"
         # side by side each cell has the name of its own
-        lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time]
+        lines = [place] if viewer.canvas.grid.enabled else [place, layer.name, time, disk]
         overlays.text.text = "\n".join(line for line in lines if line)
 
     def _describe(self, layer: Layer) -> tuple[str, Layer]:

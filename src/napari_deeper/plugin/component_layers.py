@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,18 @@ class ComponentLayers:
         add
             Whether layers that are not there are made, or only those that are there changed.
         """
+        for _ in self.update_in_turns(results, drawn, kinds, add=add):
+            pass
+
+    def update_in_turns(
+        self,
+        results: Sequence[Result],
+        drawn: Sequence[bool],
+        kinds: Iterable[str],
+        *,
+        add: bool = True,
+    ) -> Iterator[None]:
+        """Do as `update` in pieces: a layer of each cube at a time."""
         wanted_kinds = set(kinds)
         kept: list[Layer] = []
         for group in _by_dwell_time(results):
@@ -83,8 +95,10 @@ class ComponentLayers:
             left = contrast_limits(np.concatenate([u.residual.ravel() for _, u in group]), 99.5)
             for source, unmixed in group:
                 for wanted in _layers_of(source, unmixed, drawn, limits, left):
-                    if wanted.kind in wanted_kinds:
+                    # a cube may be removed between two turns
+                    if wanted.kind in wanted_kinds and source in self._viewer.layers:
                         kept.append(self._show(source, unmixed, wanted, add=add))
+                        yield
         self._remove_but(kept)
 
     def of(self, source: Layer, kind: str) -> list[Layer]:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.engine.references import Match
 from napari_deeper.engine.unmix import unmix, unmix_with
+from napari_deeper.engine.unmix_files import unmix_file
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.engine.unmixed import Unmixed
 from napari_deeper.plugin.component_layers import Result
@@ -22,24 +24,35 @@ from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.progress import Progress
 
+Input = RamanCube | Path  # in memory, or a store that stays on disk
 Found = tuple[list[Result], list[str]]
 _UNNAMED = re.compile(r"Component \d+")
 _MOST_STEPS = 50
 
 
 def search(
-    cubes: Sequence[tuple[Any, RamanCube]], params: UnmixParams, progress: Progress
+    cubes: Sequence[tuple[Any, Input]],
+    params: UnmixParams,
+    progress: Progress,
+    target: Path | None = None,
 ) -> Found:
-    """Find endmembers on the first cube and apply them to the others; return results and sentences."""
+    """Find endmembers on the first cube and apply them to the others; return results and sentences.
+
+    Of a cube on disk the result is written to a folder too, where one is given.
+    """
     n = len(cubes)
     layer, cube = cubes[0]
-    found = unmix(cube, params, progress=progress.part(0.0, 1 / n))
+    part = progress.part(0.0, 1 / n)
+    if isinstance(cube, Path):
+        found = unmix_file(cube, target, params, progress=part)
+    else:
+        found = unmix(cube, params, progress=part)
     results, notes = _others(cubes[1:], found.endmembers, params, progress.part(1 / n, 1.0))
     return [(layer, found), *results], [*found.notes, *notes]
 
 
 def solve(
-    cubes: Sequence[tuple[Any, RamanCube]],
+    cubes: Sequence[tuple[Any, Input]],
     endmembers: Endmembers,
     params: UnmixParams,
     progress: Progress,
@@ -47,13 +60,13 @@ def solve(
     """Unmix the first cube and the others with these endmembers; return results and sentences."""
     n = len(cubes)
     layer, cube = cubes[0]
-    found = unmix_with(cube, endmembers, params, progress=progress.part(0.0, 1 / n))
+    found = _unmix_with(cube, endmembers, params, progress.part(0.0, 1 / n))
     results, notes = _others(cubes[1:], endmembers, params, progress.part(1 / n, 1.0))
     return [(layer, found), *results], [*found.notes, *notes]
 
 
 def _others(
-    cubes: Sequence[tuple[Any, RamanCube]],
+    cubes: Sequence[tuple[Any, Input]],
     endmembers: Endmembers,
     params: UnmixParams,
     progress: Progress,
@@ -64,15 +77,23 @@ def _others(
     for i, (layer, cube) in enumerate(cubes):
         part = progress.part(i / len(cubes), (i + 1) / len(cubes))
         try:
-            found = unmix_with(cube, endmembers, params, progress=part)
+            found = _unmix_with(cube, endmembers, params, part)
         except Cancelled:
             raise
         except DeeperError as error:
-            notes.append(f"{cube.name} is left out: {error}")
+            notes.append(f"{layer.name} is left out: {error}")
             continue
         results.append((layer, found))
-        notes += [f"{cube.name}: {note}" for note in found.notes]
+        notes += [f"{layer.name}: {note}" for note in found.notes]
     return results, notes
+
+
+def _unmix_with(
+    cube: Input, endmembers: Endmembers, params: UnmixParams, progress: Progress
+) -> Unmixed:
+    if isinstance(cube, Path):
+        return unmix_file(cube, None, params, endmembers=endmembers, progress=progress)
+    return unmix_with(cube, endmembers, params, progress=progress)
 
 
 class Session:

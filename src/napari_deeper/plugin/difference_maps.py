@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,8 +44,8 @@ def shared_limit(maps: Sequence[DifferenceMap]) -> float:
 
 def show_differences(
     viewer: napari.Viewer, maps: Sequence[DifferenceMap], target: str, band: str = ""
-) -> list[Image]:
-    """Add a layer for each map, or bring the one of its candidate up to date; all share their limits.
+) -> Iterator[None]:
+    """Add a layer for each map in turn, or bring the one of its candidate up to date; all share their limits.
 
     Parameters
     ----------
@@ -57,10 +57,12 @@ def show_differences(
         Of the maps, for their names; empty for all channels.
     """
     limit = shared_limit(maps)
-    shown = [_show(viewer, each, target, limit, band) for each in maps]
+    shown: list[Image] = []
+    for each in maps:
+        shown.append(_show(viewer, each, target, limit, band))
+        yield
     for layer in shown:  # one bar tells for all
         layer.colorbar.visible = layer is shown[-1]
-    return shown
 
 
 def difference_layers(viewer: napari.Viewer) -> list[Image]:

@@ -21,9 +21,11 @@ from napari_deeper.plugin.layers import (
     channel_at_slider,
     dwell_time,
     is_cube,
+    stored_image,
     wavenumbers,
 )
 from napari_deeper.plugin.layers import SHOWS as HEATMAP_SHOWS
+from napari_deeper.plugin.stored_image import on_disk
 from napari_deeper.plugin.trust_maps import KEY as TRUST
 from napari_deeper.plugin.widgets.heatmap import KEY as HEATMAP
 
@@ -44,6 +46,9 @@ class LayerMap:
 def map_of_layer(layer: Layer, viewer: napari.Viewer) -> LayerMap | str:
     """Return the map that a layer shows, or why it cannot be in a figure (empty: it is no picture)."""
     kind = type(layer).__name__
+    image = stored_image(layer)
+    if image is not None:
+        return on_disk(layer.name, image.stored.n_bytes)
     if is_cube(layer):
         return _of_cube(layer, viewer)
     if kind == "Labels" and layer.metadata.get(SHOWS) == CLASSES:
@@ -52,7 +57,7 @@ def map_of_layer(layer: Layer, viewer: napari.Viewer) -> LayerMap | str:
         return ""
     if layer.rgb and layer.ndim == 2:
         return _of_colors(layer)
-    if layer.ndim != 2 or getattr(layer, "multiscale", False):
+    if layer.ndim != 2 or (layer.multiscale and HEATMAP not in layer.metadata):
         return f"'{layer.name}' is no cube with wavenumbers and no flat image: not in the figure."
     return _of_values(layer)
 
@@ -69,7 +74,8 @@ def _of_cube(layer: Layer, viewer: napari.Viewer) -> LayerMap:
 
 def _of_values(layer: Layer) -> LayerMap:
     source = source_of(layer)
-    image = np.asarray(layer.data, dtype=np.float32)
+    # the heatmap of a cube on disk has levels
+    image = np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=np.float32)
     unit = _unit_of(source)
     what = str(layer.metadata.get(SHOWS, ""))
     if source is not None and HEATMAP in layer.metadata:

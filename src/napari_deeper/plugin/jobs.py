@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
+from napari_deeper.plugin.slow_imports import let_go_while_torch_loads, load_for_layers
 from napari_deeper.spectra.errors import Cancelled
 from napari_deeper.spectra.progress import Progress
 
 POLL_MS = 50
+TELL_SECONDS = 0.1  # between reports: each repaints the window, canvas and all
 JOIN_SECONDS = 30.0
+Pieces = Iterator[None]
 
 
 class _Run:
@@ -35,6 +38,7 @@ class _Run:
 
     def _target(self) -> None:
         try:
+            load_for_layers()
             self.result = self._work(Progress(self._report, self.cancel))
         except Exception as error:
             self.error = error
@@ -67,25 +71,35 @@ class JobRunner(QObject):
         Called in the GUI thread as ``on_progress(fraction, text, seconds_left | None)``.
     on_end
         Called in the GUI thread as ``on_end(result | None, error | None)``; `Cancelled` is an error here.
+        What takes the window long to show (napari takes a tenth of a second for a layer) is returned as an
+        iterator, of which each turn of the event loop takes one piece; until its end the job still runs.
+    on_shown
+        Called in the GUI thread after the last piece.
     """
 
     def __init__(
         self,
         parent: QObject,
         on_progress: Callable[[float, str, float | None], None],
-        on_end: Callable[[Any, Exception | None], None],
+        on_end: Callable[[Any, Exception | None], Pieces | None],
+        on_shown: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(parent)
-        self._on_progress, self._on_end = on_progress, on_end
+        let_go_while_torch_loads()
+        self._on_progress, self._on_end, self._on_shown = on_progress, on_end, on_shown
         self._run: _Run | None = None
-        self._timer = QTimer(self)
+        self._told_at = 0.0
+        self._pieces: Pieces | None = None
+        self._timer, self._turns = QTimer(self), QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
+        self._turns.setSingleShot(True)
+        self._turns.timeout.connect(self._show_piece)
 
     @property
     def running(self) -> bool:
         """Whether a job is under way (or has ended but not yet been shown)."""
-        return self._run is not None
+        return self._run is not None or self._pieces is not None
 
     def start(self, work: Callable[[Progress], Any]) -> None:
         """Run ``work(progress)`` in a thread.
@@ -95,7 +109,7 @@ class JobRunner(QObject):
         RuntimeError
             If a job is running already; the dock disables its button.
         """
-        if self._run is not None:
+        if self.running:
             raise RuntimeError("a job is running already")
         run = _Run(work)
         self._run = run
@@ -115,6 +129,8 @@ class JobRunner(QObject):
     def stop(self) -> None:
         """Cancel and wait; nothing is reported any more."""
         self._timer.stop()
+        self._turns.stop()
+        self._pieces = None
         if self._run is not None:
             self._run.stop()
             self._run = None
@@ -124,7 +140,9 @@ class JobRunner(QObject):
         if run is None:
             return
         if run.thread.is_alive():
-            self._on_progress(run.fraction, run.text, run.seconds_left())
+            if time.monotonic() - self._told_at > TELL_SECONDS:
+                self._told_at = time.monotonic()
+                self._on_progress(run.fraction, run.text, run.seconds_left())
             return
         self._timer.stop()
         self._run = None
@@ -135,4 +153,21 @@ class JobRunner(QObject):
         error = run.error
         if error is None and run.cancel.is_set():
             error = Cancelled()
-        self._on_end(None if error else run.result, error)
+        self._pieces = self._on_end(None if error else run.result, error)
+        if self._pieces is not None:
+            self._show_piece()
+
+    def _show_piece(self) -> None:
+        if self._pieces is None:
+            return
+        try:
+            next(self._pieces)
+        except StopIteration:
+            self._pieces = None
+            self._on_shown()
+        except BaseException:
+            self._pieces = None
+            self._on_shown()
+            raise
+        else:
+            self._turns.start(0)

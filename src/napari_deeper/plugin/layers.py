@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.io.zarr_levels import StoredLevels, open_levels
+from napari_deeper.plugin.stored_chunks import Averages, Pixels
+from napari_deeper.plugin.stored_image import LevelArray, StoredImage, on_disk
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
-from napari_deeper.spectra.errors import CubeError
+from napari_deeper.spectra.errors import CubeError, FileError
 from napari_deeper.spectra.imaging_time import ImagingTime, time_behind
 
 if TYPE_CHECKING:
@@ -27,6 +32,10 @@ SOURCE = "napari_deeper_source"
 ENDMEMBERS, COMPONENT = "napari_deeper_endmembers", "napari_deeper_component"
 # In the metadata of a heatmap: what it shows, as a dict of measure, low, high, over, baseline, unit and label.
 SHOWS = "napari_deeper_shows"
+# Beside the header of a cube layer that stays on disk: the path of its store, as text.
+STORE = "napari_deeper_store"
+# Of which the contrast is told: more take the window longer, and tell no more.
+_MOST_VALUES = 200_000
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -37,29 +46,53 @@ def layer_tuple(cube: RamanCube) -> LayerTuple:
     wavenumbers stay in the metadata and are what every dock uses. Uncertainty and flags go with the
     layer in its metadata, not as layers of their own.
     """
-    axis = cube.wavenumber
-    step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
-    unit = cube.length_unit
     metadata: dict[str, Any] = {KEY: cube.header()}
     for key, array in ((UNCERTAINTY, cube.uncertainty), (FLAGGED, cube.flagged)):
         if array is not None:
             metadata[key] = array
-    attributes = {
+    return np.moveaxis(cube.intensity, 2, 0), _attributes(cube, cube.intensity, metadata), "image"
+
+
+def stored_tuple(stored: StoredLevels) -> LayerTuple:
+    """Return what `layer_tuple` does for a cube that stays in its store: its levels, which are read when shown.
+
+    Raises
+    ------
+    DeeperError
+        If the coarsest level, which alone is read, is damaged, or the header is not that of a cube.
+    """
+    image = StoredImage(stored)
+    pixel = stored.pixel()
+    attributes = _attributes(pixel, image.coarsest, {KEY: pixel.header(), STORE: str(stored.path)})
+    # a mean over the one channel of a slice would only take time
+    attributes["projection_mode"] = "none"
+    return image.levels, attributes, "image"
+
+
+def _attributes(
+    cube: RamanCube, shown: NDArray[np.float32], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    axis = cube.wavenumber
+    step = float((axis[-1] - axis[0]) / (axis.size - 1)) if axis.size > 1 else 1.0
+    unit = cube.length_unit
+    return {
         "name": cube.name,
         "scale": (step, *cube.spacing),
         "translate": (float(axis[0]), *cube.origin),
         "axis_labels": ("Raman shift", "y", "x"),
         "units": ("1/cm", unit, unit),
-        "contrast_limits": contrast_limits(cube.intensity),
+        "contrast_limits": contrast_limits(shown),
         "colormap": "viridis",
         "metadata": metadata,
     }
-    return np.moveaxis(cube.intensity, 2, 0), attributes, "image"
 
 
 def contrast_limits(intensity: NDArray[Any], percentile: float = 99.9) -> tuple[float, float]:
     """Return display limits that a few bright or dead pixels do not decide."""
-    values = intensity.reshape(-1)[:: max(1, intensity.size // 1_000_000)]
+    every = max(1, intensity.size // _MOST_VALUES)
+    while np.gcd(every, intensity.shape[-1]) > 1:  # else some channels alone would be looked at
+        every += 1
+    values = intensity.reshape(-1)[::every]
     values = values[np.isfinite(values)]
     if values.size == 0:
         return 0.0, 1.0
@@ -75,6 +108,26 @@ def is_cube(layer: object) -> bool:
 def cube_layers(layers: Iterable[Layer]) -> list[Image]:
     """Return the layers that hold cubes, bottom first."""
     return [layer for layer in layers if is_cube(layer)]
+
+
+def stored_image(layer: object) -> StoredImage | None:
+    """Return what reads the store of a cube layer that stays on disk, or None for one in memory."""
+    if STORE not in getattr(layer, "metadata", {}):
+        return None
+    data = layer.data  # type: ignore[attr-defined]
+    first = data[0] if getattr(layer, "multiscale", False) else data
+    return first.image if isinstance(first, LevelArray) else None
+
+
+def is_stored(layer: object) -> bool:
+    """Tell whether a cube layer stays on disk."""
+    return stored_image(layer) is not None
+
+
+def stored_path(layer: object) -> Path | None:
+    """Return the store of a cube layer that stays on disk, or None for one in memory."""
+    image = stored_image(layer)
+    return None if image is None else image.stored.path
 
 
 def shown_endmembers(layers: Iterable[Layer]) -> Endmembers | None:
@@ -106,6 +159,9 @@ def cube_from_layer(layer: Layer | None) -> RamanCube:
             f"'{layer.name}' has no wavenumbers, so its channels have no meaning in cm-1. Open the cube "
             "from a file that holds its axis, or convert it: napari-deeper convert IN OUT --wavenumbers FILE."
         )
+    image = stored_image(layer)
+    if image is not None:
+        raise CubeError(on_disk(layer.name, image.stored.n_bytes))
     return cube_from_data(layer.data, layer.metadata, layer.name)
 
 
@@ -113,6 +169,9 @@ def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
     """Return the cube of layer data (channel, y, x) and the metadata that came with it."""
     header = metadata[KEY]
     n_channels = len(header["wavenumber"])
+    first = data[0] if STORE in metadata and len(data) else data
+    if isinstance(first, LevelArray):
+        raise CubeError(on_disk(name, first.image.stored.n_bytes))
     if np.ndim(data) != 3 or np.shape(data)[0] != n_channels:
         raise CubeError(
             f"'{name}' has shape {np.shape(data)}, but its axis has {n_channels} wavenumbers: the layer "
@@ -134,7 +193,26 @@ def cube_from_data(data: Any, metadata: dict[str, Any], name: str) -> RamanCube:
 
 def add_cube(viewer: napari.Viewer, cube: RamanCube, like: Layer | None = None) -> Image:
     """Add a cube as a new layer on top; `like` lends its contrast and colors, so that both compare."""
-    data, attributes, _ = layer_tuple(cube)
+    return _add(viewer, layer_tuple(cube), like)
+
+
+def add_stored(viewer: napari.Viewer, path: Path, like: Layer | None = None) -> Image:
+    """Add a cube that stays in its store as a new layer on top, as `add_cube` does, under the name of the store.
+
+    Raises
+    ------
+    FileError
+        If there is no such store.
+    """
+    stored = open_levels(path)
+    if stored is None:
+        raise FileError(f"{path} is no Zarr store of a cube.")
+    data, attributes, kind = stored_tuple(stored)
+    return _add(viewer, (data, attributes | {"name": path.stem}, kind), like)
+
+
+def _add(viewer: napari.Viewer, made: LayerTuple, like: Layer | None) -> Image:
+    data, attributes, _ = made
     if like is not None and like in viewer.layers:
         attributes["contrast_limits"] = tuple(like.contrast_limits)
         attributes["colormap"] = like.colormap
@@ -179,8 +257,11 @@ def time_behind_layer(layer: Layer) -> ImagingTime | None:
 
 
 def has_uncertainty(layer: Layer) -> bool:
-    """Tell whether a cube layer knows its uncertainty."""
-    return UNCERTAINTY in layer.metadata
+    """Tell whether a cube layer knows its uncertainty, in memory or on disk."""
+    image = stored_image(layer)
+    return UNCERTAINTY in layer.metadata or (
+        image is not None and "uncertainty" in image.stored.trust
+    )
 
 
 @dataclass(frozen=True)
@@ -216,6 +297,14 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
     pixels = _pixels_at(layer, position, radius)
     if pixels is None:
         return None
+    return reading_of(layer, pixels)
+
+
+def reading_of(layer: Layer, pixels: Pixels) -> Reading | None:
+    """Return what a cube layer says of pixels (rows, columns)."""
+    image = stored_image(layer)
+    if image is not None:
+        return wait_for_reading(image.ask(pixels), None)
     y, x = pixels
     intensity = np.asarray(layer.data[:, y, x], dtype=np.float32).mean(axis=1)
     sigma, flagged = layer.metadata.get(UNCERTAINTY), layer.metadata.get(FLAGGED)
@@ -224,6 +313,30 @@ def read_at(layer: Layer, position: tuple[float, float], radius: float) -> Readi
         None if sigma is None else sigma[y, x].mean(axis=0),
         flagged is not None and bool(flagged[y, x].any()),
     )
+
+
+def ask_at(
+    layer: Layer, position: tuple[float, float], radius: float
+) -> Future[Averages | None] | None:
+    """Have a cube layer on disk read around a place, as `read_at`; None for others, and outside it."""
+    image = stored_image(layer)
+    pixels = _pixels_at(layer, position, radius)
+    return None if image is None or pixels is None else image.ask(pixels)
+
+
+def wait_for_reading(asked: Future[Averages | None], seconds: float | None) -> Reading | None:
+    """Return what was asked of a layer on disk once it is read; None if it is not there in so many seconds.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    try:
+        found = asked.result(seconds)
+    except (TimeoutError, CancelledError):
+        return None
+    return None if found is None else Reading(*found)
 
 
 def pixel_at(layer: Layer, position: tuple[float, float]) -> tuple[int, int] | None:

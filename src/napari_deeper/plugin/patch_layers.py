@@ -54,7 +54,9 @@ class PatchLayer:
         return self._layer if self._layer in self._viewer.layers else None
 
     def adopt(self) -> None:
-        """Take up the layer of a dock that was open before."""
+        """Take up the layer of a dock that was open before, and let go of one that was removed."""
+        if self.layer() is None:
+            self.release()
         found = next((la for la in self._viewer.layers if KEY in la.metadata), None)
         if found is not None and found is not self._layer:
             self._listen(found)

@@ -8,11 +8,12 @@ import numpy as np
 from napari.layers import Shapes
 from numpy.typing import NDArray
 
-from napari_deeper.plugin.layers import spectrum_at
+from napari_deeper.plugin.layers import is_stored, reading_of, spectrum_at
 from napari_deeper.plugin.regions import shape_region
 from napari_deeper.spectra.errors import CubeError
 
 Place = tuple[float, float]
+_MOST_STORED = 10_000  # pixels of a region that are read from disk while the window waits
 
 
 def pinned_place(viewer: Any) -> Place:
@@ -88,6 +89,8 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
         region = shape_region(shapes, i, "um")
         if region is not None:
             inside |= region.contains(y[:, None], x[None, :])
+    if is_stored(layer):
+        return _stored_mean(layer, shapes, inside)
     spectra = layer.data.reshape(layer.data.shape[0], -1)[:, inside.ravel()]
     spectra = spectra[:, np.isfinite(spectra).all(axis=0)]
     if not spectra.shape[1]:
@@ -97,3 +100,22 @@ def region_spectrum(layer: Any, shapes: Any) -> tuple[NDArray[np.float32], int]:
         )
     mean = np.asarray(spectra.mean(axis=1, dtype=np.float64), dtype=np.float32)
     return mean, int(spectra.shape[1])
+
+
+def _stored_mean(
+    layer: Any, shapes: Any, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], int]:
+    rows, columns = np.nonzero(inside)
+    if not rows.size:
+        raise CubeError(f"No pixel of '{layer.name}' lies inside '{shapes.name}'.")
+    if rows.size > _MOST_STORED:
+        raise CubeError(
+            f"The region has {rows.size} pixels, too many to read at once, since '{layer.name}' stays on disk. "
+            f"Draw one of at most {_MOST_STORED} pixels."
+        )
+    reading = reading_of(layer, (rows, columns))
+    if reading is None or not np.isfinite(reading.intensity).all():
+        raise CubeError(
+            f"Some pixels of '{layer.name}' inside '{shapes.name}' were not measured. Draw the region beside them."
+        )
+    return reading.intensity, int(rows.size)

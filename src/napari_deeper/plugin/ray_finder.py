@@ -41,9 +41,9 @@ class RayFinder:
         # the layer that was searched, and origin and spacing of what was searched in it
         self._found_in: tuple[Any, Pair, Pair] | None = None
         self._searched: Any = None
-        self._jobs = JobRunner(box, lambda *_: None, self._on_end)
+        self._jobs = JobRunner(box, self._on_progress, self._on_end)
         box.chosen.connect(self.go_to)
-        box.cleared.connect(self.clear)
+        box.cleared.connect(self._on_cleared)
 
     @property
     def running(self) -> bool:
@@ -61,12 +61,13 @@ class RayFinder:
         self._searched = layer
 
         def work(progress: Progress) -> tuple[RamanCube, RayTable]:
-            ready = prepare(cube, before, progress=progress)
-            return ready, cosmic_rays(ready, settings)
+            ready = prepare(cube, before, progress=progress.part(0.0, 0.5))
+            rest = progress.part(0.5, 1.0) if before.steps else progress
+            return ready, cosmic_rays(ready, settings, progress=rest)
 
         self._jobs.start(work)
         self._box.say("Looking for cosmic rays...")
-        self._box.button.setEnabled(False)
+        self._box.show_searching(True)
 
     def go_to(self, y: int, x: int, wavenumber: float) -> None:
         """Pin a pixel of the map that was searched, and bring the slider to a wavenumber."""
@@ -87,6 +88,15 @@ class RayFinder:
         self._plot.show_wavenumber(None)
         remove_points(self._viewer)
 
+    def _on_cleared(self) -> None:
+        if self._jobs.running:
+            self._jobs.cancel()
+        else:
+            self.clear()
+
+    def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
+        self._box.say(f"Looking for cosmic rays... {100 * fraction:.0f} %")
+
     def on_recipe(self) -> None:
         """Say that what is listed may not hold any more."""
         if self._found_in is not None:
@@ -103,9 +113,9 @@ class RayFinder:
 
     def _on_end(self, found: tuple[RamanCube, RayTable] | None, error: Exception | None) -> None:
         layer, self._searched = self._searched, None
-        self._box.button.setEnabled(True)
+        self._box.show_searching(False)
         if found is None:
-            self._box.say(in_words(error, "") if error else "")
+            self._box.say(in_words(error, "Cancelled.") if error else "")
         elif layer in self._viewer.layers:
             cube, rays = found
             self._found_in = (layer, cube.origin, cube.spacing)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_deeper.io import zarr_levels
 from napari_deeper.io.read import read, readable_suffixes, suffix_of
 from napari_deeper.io.text_stream import TEXT
-from napari_deeper.plugin.layers import KEY, LayerTuple, layer_tuple
+from napari_deeper.io.zarr_levels import open_levels
+from napari_deeper.plugin.layers import KEY, LayerTuple, layer_tuple, stored_tuple
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import AmbiguousFile, FileError
 
@@ -51,7 +53,7 @@ def _may_be_ours(path: Path, suffix: str) -> bool:
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
-    """Read each file as one layer.
+    """Read each file as one layer; a large store of our own stays on disk.
 
     Raises
     ------
@@ -61,9 +63,16 @@ def read_layers(path: str | Sequence[str]) -> list[LayerTuple]:
     from napari_deeper.plugin.canvas import follow_current_viewer
 
     paths = [path] if isinstance(path, str) else list(path)
-    layers = [layer_tuple(_read_asking(p)) for p in paths]
+    layers = [_read_layer(p) for p in paths]
     follow_current_viewer()
     return layers
+
+
+def _read_layer(path: str) -> LayerTuple:
+    stored = open_levels(Path(path)) if suffix_of(Path(path)) == ".zarr" else None
+    if stored is not None and stored.n_bytes >= zarr_levels.STORED_FROM_BYTES:
+        return stored_tuple(stored)
+    return layer_tuple(_read_asking(path))
 
 
 def _read_asking(path: str) -> RamanCube:

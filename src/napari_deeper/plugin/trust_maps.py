@@ -11,8 +11,10 @@ from napari_deeper.plugin.layers import (
     UNCERTAINTY,
     cube_layers,
     put_below_markers,
+    stored_image,
     wavenumbers,
 )
+from napari_deeper.plugin.stored_image import on_disk
 from napari_deeper.processing.bands import band_mean
 from napari_deeper.spectra.errors import AxisError
 
@@ -38,6 +40,9 @@ def show_trust(viewer: napari.Viewer, source: Image, low: float, high: float) ->
 
     Those that are there already are brought up to date, and into sight.
     """
+    image = stored_image(source)
+    if image is not None and image.stored.trust:
+        return on_disk(source.name, image.stored.n_bytes)
     if UNCERTAINTY not in source.metadata and FLAGGED not in source.metadata:
         return NO_TRUST
     told = []

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.active_set import solve
-from napari_deeper.processing.reduction import project
+from napari_deeper.processing.map_spectra import project
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]

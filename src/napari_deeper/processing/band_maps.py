@@ -117,6 +117,13 @@ def window_of(wavenumber: Axis, spec: BandSpec, limits: Limits) -> Window:
     return band_window(wavenumber, *limits, spec.n_shoulder if spec.from_line else 0)
 
 
+def channels_of(wavenumber: Axis, spec: BandSpec, limits: Limits, *, with_noise: bool) -> slice:
+    """Return the channels that a band is measured from, and those that its noise is read from too."""
+    span = window_of(wavenumber, spec, limits).span
+    beside = _AROUND if with_noise else 0
+    return slice(max(0, span.start - beside), min(wavenumber.size, span.stop + beside))
+
+
 def _measure(
     intensity: NDArray[np.float32],
     wavenumber: Axis,

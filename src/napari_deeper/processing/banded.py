@@ -8,8 +8,8 @@ one channel after the other, so that each numpy call does all spectra.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 Array = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def _by_lapack(right: Array, weight: Array) -> Array:
     # Between two spectra the lower diagonals are 0, so one system holds all of them.
     system = np.tile(penalty(n_channels), n_spectra)
     system[0] += weight.T.ravel()
-    solved = solveh_banded(
+    solved = scipy.linalg.solveh_banded(
         system, right.T.ravel(), overwrite_ab=True, overwrite_b=True, lower=True, check_finite=False
     )
     return np.ascontiguousarray(solved.reshape(n_spectra, n_channels).T)

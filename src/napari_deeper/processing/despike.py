@@ -9,8 +9,10 @@ because neighbors have them, and bands of a single pixel because they are wider 
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from napari_deeper.spectra.progress import Progress
 
 Intensity = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -29,7 +31,12 @@ _FOOT = 0.08
 
 
 def find_rays(
-    intensity: Intensity, threshold: float, max_width: int, *, compare_neighbors: bool = True
+    intensity: Intensity,
+    threshold: float,
+    max_width: int,
+    *,
+    compare_neighbors: bool = True,
+    progress: Progress | None = None,
 ) -> tuple[Mask, Intensity]:
     """Find the channels that cosmic rays struck.
 
@@ -43,6 +50,8 @@ def find_rays(
         Channels that a ray may span.
     compare_neighbors
         Whether a rise that a pixel around shares is kept.
+    progress
+        Told of each test, and asked before it whether to stop.
 
     Returns
     -------
@@ -55,19 +64,24 @@ def find_rays(
     ----------
     Whitaker & Hayes 2018, doi 10.1016/j.chemolab.2018.06.009.
     """
-    shape = intensity.shape
+    shape, progress = intensity.shape, progress or Progress()
     struck, heights = np.zeros(shape, bool), np.zeros(shape, np.float32)
     if shape[2] < 8:
         return struck, heights
     measured: Mask = np.asarray(np.isfinite(intensity).all(axis=2))
     spectra = np.where(measured[..., None], intensity, np.float32(0))
+    progress.update(0.0, "heights")
     height = _height(spectra, max_width)
+    progress.update(0.2, "noise")
     noise = _noise(spectra)
+    progress.update(0.5, "steep rises")
     steep = _STEEP if compare_neighbors and shape[0] * shape[1] > 1 else _STEEP_ALONE
     peak = _steep_peaks(spectra, height, noise, threshold, steep)
     peak &= measured[..., None]
     if compare_neighbors:
+        progress.update(0.7, "neighbors")
         peak &= ~_shared(height, noise, peak)
+    progress.update(0.9, "widths")
     _spread(struck, heights, spectra, peak, height, max_width)
     return struck, heights
 
@@ -77,8 +91,8 @@ def _height(spectra: Intensity, max_width: int) -> Intensity:
     reach = max_width + 2
     size = reach + 1
     # Shifted so that the window ends, or begins, with the channel itself.
-    left = ndimage.minimum_filter1d(spectra, size, axis=2, origin=(size - 1) // 2)
-    right = ndimage.minimum_filter1d(spectra, size, axis=2, origin=-(size // 2))
+    left = scipy.ndimage.minimum_filter1d(spectra, size, axis=2, origin=(size - 1) // 2)
+    right = scipy.ndimage.minimum_filter1d(spectra, size, axis=2, origin=-(size // 2))
     return np.asarray(spectra - np.maximum(left, right))
 
 
@@ -88,7 +102,7 @@ def _noise(spectra: Intensity) -> Intensity:
     middle = np.median(step, axis=2, keepdims=True)
     sigma = _MAD_TO_SIGMA * np.median(np.abs(step - middle), axis=2, keepdims=True)
     cut = np.minimum(np.abs(step), _NOISE_CUT * sigma)
-    local = ndimage.uniform_filter1d(cut, _NOISE_WINDOW, axis=2, mode="nearest")
+    local = scipy.ndimage.uniform_filter1d(cut, _NOISE_WINDOW, axis=2, mode="nearest")
     # The mean of an absolute normal variable is 0.8 of its standard deviation.
     level = np.maximum(np.sqrt(np.pi / 2) * local, sigma)
     return np.concatenate([level[..., :1], level], axis=2)
@@ -103,8 +117,8 @@ def _steep_peaks(
     down = np.zeros_like(spectra)
     down[..., :-1] = -step
     # The steepest of the flanks of a peak, whose top may be two or three channels wide.
-    steep = ndimage.maximum_filter1d(np.maximum(up, down), 3, axis=2)
-    top = height == ndimage.maximum_filter1d(height, 5, axis=2)
+    steep = scipy.ndimage.maximum_filter1d(np.maximum(up, down), 3, axis=2)
+    top = height == scipy.ndimage.maximum_filter1d(height, 5, axis=2)
     least = threshold * noise
     steep_enough = steep - _STEEP_SIGMA * noise > part * height
     return np.asarray(top & (steep > least) & (height > least) & steep_enough)
@@ -112,7 +126,7 @@ def _steep_peaks(
 
 def _shared(height: Intensity, noise: Intensity, peak: Mask) -> Mask:
     """Tell which peaks a pixel around has too, in the same channel or the next."""
-    near = ndimage.maximum_filter1d(height, 3, axis=2)
+    near = scipy.ndimage.maximum_filter1d(height, 3, axis=2)
     near[near < _SHARED_SIGMA * noise] = 0
     around = np.zeros_like(height)
     n_y, n_x, _ = height.shape

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn
 
 Spectra = NDArray[np.float32]
 Vector = NDArray[np.float64]
@@ -92,9 +92,9 @@ def recover(residual: Spectra, alive: Mask) -> Diffuse:
     scatter = noise * float(np.sqrt(2 * (n_low.sum() + of_noise))) / residual.size
     if gain.any():
         for place in _tiles(alive.shape):
-            part = dctn(image[place], norm="ortho")
+            part = scipy.fft.dctn(image[place], norm="ortho")
             part *= gain.astype(np.float32)[_ranges(part.shape)]
-            image[place] = idctn(part, norm="ortho")
+            image[place] = scipy.fft.idctn(part, norm="ortho")
         return Diffuse(image[alive], left, missed, scatter)
     return Diffuse(np.zeros_like(residual), left, missed, scatter)
 
@@ -104,7 +104,7 @@ def _pool(image: Spectra) -> tuple[Vector, Vector]:
     shape = (_SPACE.size - 1, _SPECTRUM.size - 1)
     n, power = np.zeros(shape), np.zeros(shape)
     for place in _tiles(image.shape[:2]):
-        part = dctn(image[place], norm="ortho")
+        part = scipy.fft.dctn(image[place], norm="ortho")
         space, spectrum = _ranges(part.shape)
         starts = np.searchsorted(spectrum, np.arange(shape[1]))
         summed = np.add.reduceat(np.square(part), starts, axis=2, dtype=np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import Array, Spectra, check, moments, project
+from napari_deeper.processing.map_spectra import Array, MapSpectra, Spectra, check
 
 MOST = 20
 # So many directions are looked at: were all of them structure, there would be no noise to compare with.
@@ -50,7 +50,7 @@ class EndmemberEstimate:
     outliers: NDArray[np.intp]
 
 
-def estimate_n_endmembers(spectra: NDArray[np.floating]) -> EndmemberEstimate:
+def estimate_n_endmembers(spectra: Spectra | MapSpectra) -> EndmemberEstimate:
     """Estimate how many endmembers a map can tell apart.
 
     Counts the directions of the spectra whose power stands out of the noise. Eigenvalues of noise fall
@@ -61,7 +61,7 @@ def estimate_n_endmembers(spectra: NDArray[np.floating]) -> EndmemberEstimate:
     Parameters
     ----------
     spectra
-        (pixel, channel), finite.
+        (pixel, channel), finite, or a map that lies elsewhere.
 
     Raises
     ------
@@ -75,19 +75,20 @@ def estimate_n_endmembers(spectra: NDArray[np.floating]) -> EndmemberEstimate:
     data = check(spectra, 1)
     if min(data.shape) <= _EDGE + 1:
         return _too_few(data)
-    sums = moments(data)
-    values, vectors = np.linalg.eigh(sums.products / len(data))
+    sums = data.moments()
+    values, vectors = np.linalg.eigh(sums.products / sums.n_pixels)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     least = sums.rounding * sums.total
     # of fewer pixels than channels there are no more values than pixels
     n_values = min(data.shape)
     n_found, line = _find_edge(values[:n_values], least)
     shown = values[: min(_LOOKED_AT, n_values)]
-    power = project(data, vectors[:, :n_found]) ** 2
-    power /= power.sum(axis=0)
+    # so many hold such a part of a direction's power at most
+    pixels, power = data.strongest(vectors[:, :n_found], int(1 / _OWNER))
+    power = power / (values[:n_found] * sums.n_pixels)
     of_few = np.zeros(len(shown), dtype=bool)
     of_few[:n_found] = _of_few_pixels(power)
-    outliers = np.flatnonzero((power[:, of_few[:n_found]] > _OWNER).any(axis=1))
+    outliers = np.unique(pixels[(power > _OWNER) & of_few[:n_found]])
     n = min(max(1, n_found - int(of_few.sum())), MOST)
     noise = np.minimum(shown, line[: len(shown)])
     explanation = _explain(n_found, shown, noise, of_few)
@@ -112,8 +113,7 @@ def _find_edge(values: Array, least: float) -> tuple[int, Array]:
 
 def _of_few_pixels(power: Array) -> NDArray[np.bool_]:
     """Return the directions whose power, in parts (pixel, direction), is mostly of one or two pixels."""
-    strongest = np.partition(power, len(power) - _FEW_PIXELS, axis=0)[-_FEW_PIXELS:]
-    return np.asarray(strongest.sum(axis=0) > _OWNED)
+    return np.asarray(np.sort(power, axis=0)[-_FEW_PIXELS:].sum(axis=0) > _OWNED)
 
 
 def _explain(n_found: int, values: Array, noise: Array, of_few: NDArray[np.bool_]) -> str:
@@ -138,7 +138,7 @@ def _explain(n_found: int, values: Array, noise: Array, of_few: NDArray[np.bool_
     return f"{n} independent spectra stand out of the noise.{few}{main}{capped}"
 
 
-def _too_few(data: Spectra) -> EndmemberEstimate:
+def _too_few(data: MapSpectra) -> EndmemberEstimate:
     n_pixels, n_channels = data.shape
     pixels = "1 pixel" if n_pixels == 1 else f"{n_pixels} pixels"
     zero = np.zeros(0)

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra
 from napari_deeper.processing.n_findr import n_findr
 from napari_deeper.processing.nmf import nmf
 from napari_deeper.processing.pixel_purity import pixel_purity
 from napari_deeper.processing.vca import PureSpectra, find_endmembers, vca
 from napari_deeper.spectra.errors import ParameterError
 
-Search = Callable[[NDArray[np.floating], int, int], PureSpectra]
+Search = Callable[[Spectra | MapSpectra, int, int], PureSpectra]
 
 # ``vca`` is the best of 50 draws; ``vca-once`` the single draw that was published.
 SEARCHES: Mapping[str, Search] = MappingProxyType(
@@ -29,14 +29,14 @@ SEARCHES: Mapping[str, Search] = MappingProxyType(
 
 
 def search(
-    spectra: NDArray[np.floating], n_endmembers: int, method: str = "vca", seed: int = 0
+    spectra: Spectra | MapSpectra, n_endmembers: int, method: str = "vca", seed: int = 0
 ) -> PureSpectra:
     """Find endmembers by one of the searches.
 
     Parameters
     ----------
     spectra
-        (pixel, channel), finite.
+        (pixel, channel), finite, or a map that lies elsewhere.
     n_endmembers
         How many to find, at least 1.
     method

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
 
 Method = Literal["nearest", "bilinear", "bicubic"]
 Intensity = NDArray[np.float32]
@@ -99,7 +99,7 @@ def upsample_some(
     there = weight > 0
     place, row = np.unique(fine[there], return_inverse=True)
     entries = weight[there].astype(np.float32), (row, source[there])
-    weights = sparse.coo_array(entries, shape=(place.size, some.size)).tocsr()
+    weights = scipy.sparse.coo_array(entries, shape=(place.size, some.size)).tocsr()
     values = weights @ intensity.reshape(-1, n_channels)[some]
     return place, np.asarray(values, np.float32)
 
@@ -121,13 +121,19 @@ def upsample_axis(rows: Intensity, scale: int, phase: int, method: Method = "bic
     return np.asarray(fine, np.float32).reshape(len(rows) * scale, *rows.shape[1:])
 
 
-def _weights(n: int, scale: int, phase: int, order: int, as_published: bool) -> sparse.csr_array:
+def _weights(
+    n: int, scale: int, phase: int, order: int, as_published: bool
+) -> scipy.sparse.csr_array:
     """Return the (scale * n, n) weights of an interpolation, which is linear in its samples."""
     if n == 1:
-        return sparse.csr_array(np.ones((scale, 1), np.float32))
+        return scipy.sparse.csr_array(np.ones((scale, 1), np.float32))
     if as_published:
-        dense = np.asarray(ndimage.zoom(np.eye(n), [float(scale), 1.0], order=3 if order else 0))
-        return sparse.csr_array(np.where(np.abs(dense) > _NEGLIGIBLE, dense, 0).astype(np.float32))
+        dense = np.asarray(
+            scipy.ndimage.zoom(np.eye(n), [float(scale), 1.0], order=3 if order else 0)
+        )
+        return scipy.sparse.csr_array(
+            np.where(np.abs(dense) > _NEGLIGIBLE, dense, 0).astype(np.float32)
+        )
     if order == 3:
         return _spline_weights(n, scale, phase)
     at = np.clip((np.arange(n * scale) - phase) / scale, 0, n - 1)
@@ -144,13 +150,13 @@ def _matrix(
     row: NDArray[np.int_],
     column: NDArray[np.int_],
     n_rows: int | None = None,
-) -> sparse.csr_array:
+) -> scipy.sparse.csr_array:
     shape = (n_rows or row.size, n)
     entries = (weight.astype(np.float32), (row, column))
-    return sparse.coo_array(entries, shape=shape).tocsr()
+    return scipy.sparse.coo_array(entries, shape=shape).tocsr()
 
 
-def _spline_weights(n: int, scale: int, phase: int) -> sparse.csr_array:
+def _spline_weights(n: int, scale: int, phase: int) -> scipy.sparse.csr_array:
     """Return a cubic spline's weights, in blocks so that a long axis needs no dense square."""
     reach = 24
     fine = np.arange(n * scale)
@@ -160,7 +166,7 @@ def _spline_weights(n: int, scale: int, phase: int) -> sparse.csr_array:
         inside = fine[(fine // scale >= start) & (fine // scale < start + 64)]
         at = (inside - phase) / scale - low
         grid = np.meshgrid(at, np.arange(high - low), indexing="ij")
-        block = ndimage.map_coordinates(np.eye(high - low), grid, order=3, mode="nearest")
+        block = scipy.ndimage.map_coordinates(np.eye(high - low), grid, order=3, mode="nearest")
         row, column = np.nonzero(np.abs(block) > _NEGLIGIBLE)
         rows.append(inside[row])
         columns.append(column + low)

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
-from scipy.special import ndtri
 
 from napari_deeper.processing.threads import over_rows
 
@@ -78,7 +77,7 @@ class Found:
 
 def threshold(n_places: int, chance: float = _FALSE_MAP) -> float:
     """Return the height, in standard deviations, that noise exceeds anywhere with this chance."""
-    return float(-ndtri(chance / max(1.0, 2 * _INDEPENDENT * n_places)))
+    return float(-scipy.special.ndtri(chance / max(1.0, 2 * _INDEPENDENT * n_places)))
 
 
 def recover(residual: Spectra, tail: NoiseTail, alive: Mask) -> Found:
@@ -150,10 +149,10 @@ def evidence(residual: Spectra, skewness: Spectra, kernel: Spectra) -> Spectra:
 
     The response to skewed noise is about that of a sum of photons, whose deviance is normal.
     """
-    z = correlate1d(residual, kernel, axis=1, mode="constant")
+    z = scipy.ndimage.correlate1d(residual, kernel, axis=1, mode="constant")
     if not skewness.any():
         return z
-    skew = correlate1d(skewness, kernel**3, axis=1, mode="nearest")
+    skew = scipy.ndimage.correlate1d(skewness, kernel**3, axis=1, mode="nearest")
     u = np.maximum(z * skew, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         shrunk = np.sqrt(2 * np.maximum((1 + u) * np.log1p(u) - u, 0)) / skew
@@ -181,7 +180,7 @@ def _units(residual: Spectra) -> Vector:
     rows = np.linspace(0, len(residual) - 1, min(len(residual), 512)).astype(int)
     spreads = []
     for kernel in _kernels():
-        z = correlate1d(residual[rows], kernel, axis=1, mode="constant")
+        z = scipy.ndimage.correlate1d(residual[rows], kernel, axis=1, mode="constant")
         spreads.append(max(1.0, float(np.median(np.abs(z))) * 1.4826))
     return np.array(spreads)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.processing.moments import Moments
 from napari_deeper.processing.noise import SECOND_DIFFERENCE_GAIN
-from napari_deeper.processing.reduction import Moments
 from napari_deeper.processing.singular_values import SingularValues
 
 Spectra = NDArray[np.float32]

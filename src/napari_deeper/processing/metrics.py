@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
-from skimage.metrics import structural_similarity
 
 from napari_deeper.processing.noise import sigma_per_pixel
 
@@ -106,7 +106,7 @@ def ssim_map(
     Wang et al. 2004, doi 10.1109/TIP.2003.819861.
     """
     _check_shapes(result, target)
-    similarity: Any = structural_similarity
+    similarity: Any = skimage.metrics.structural_similarity
     window = _window(target.shape[:2])
     gaps = ~counted
     total = np.zeros(target.shape[:2])
@@ -114,7 +114,7 @@ def ssim_map(
         a, b = (np.where(gaps, 0, plane[..., i]) for plane in (target, result))
         total += similarity(a, b, data_range=data_range, win_size=window, full=True)[1]
     # the erosion takes the border of the map too, where windows would reach beyond it
-    whole = binary_erosion(counted, np.ones((window, window), dtype=bool))
+    whole = scipy.ndimage.binary_erosion(counted, np.ones((window, window), dtype=bool))
     return np.where(whole, total / target.shape[-1], np.nan)
 
 
@@ -180,7 +180,7 @@ def ssim_as_published(output: Array, target: Array) -> float:
 
 
 def _similarity(result: Array, target: Array, data_range: float) -> float:
-    similarity: Any = structural_similarity
+    similarity: Any = skimage.metrics.structural_similarity
     window = _window(target.shape)
     return float(similarity(target, result, data_range=data_range, win_size=window))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import blocks
+from napari_deeper.processing.map_spectra import blocks
 from napari_deeper.spectra.errors import CubeError
 
 

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import Array, Reduced, check, project, reduce
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, reduce
 from napari_deeper.processing.vca import PureSpectra, find_corners, take
 from napari_deeper.spectra.errors import CubeError, ParameterError
+
+Array = NDArray[np.float64]
 
 N_STARTS = 10
 # A swap must enlarge the volume by this part of it: rounding alone never goes round in circles.
@@ -21,7 +24,7 @@ _FLAT = 1e-12
 
 
 def n_findr(
-    spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0, n_starts: int = N_STARTS
+    spectra: Spectra | MapSpectra, n_endmembers: int, seed: int = 0, n_starts: int = N_STARTS
 ) -> PureSpectra:
     """Find endmembers as the pixels that span the largest simplex.
 
@@ -70,38 +73,42 @@ def largest_simplex(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
     CubeError
         If every simplex is flat.
     """
-    candidates = np.flatnonzero(view.usable)
-    coordinates = view.coordinates[candidates]
-    largest = np.abs(coordinates).max(axis=0)
-    coordinates = coordinates / np.where(largest > 0, largest, 1.0)
+    largest = view.largest()
+    sizes = np.where(largest > 0, largest, 1.0)
     best, most = np.zeros(0, dtype=np.intp), 0.0
     for start in find_corners(view, seeds):
-        grown, volume = _grow(coordinates, np.searchsorted(candidates, start))
+        grown, volume = _grow(view, sizes, start)
         if volume > most * (1 + _GAIN):
-            best, most = candidates[grown], volume
+            best, most = grown, volume
     if not best.size:
         raise CubeError(
-            f"The map does not hold {coordinates.shape[1]} independent spectra: ask for fewer "
-            "endmembers."
+            f"The map does not hold {len(sizes)} independent spectra: ask for fewer endmembers."
         )
-    return np.asarray(best)
+    return best
 
 
-def _grow(coordinates: Array, pixels: NDArray[np.intp]) -> tuple[NDArray[np.intp], float]:
-    """Swap pixels in as long as the volume grows; return them and the volume, 0 where it is flat."""
+def _grow(view: Reduced, sizes: Array, pixels: NDArray[np.intp]) -> tuple[NDArray[np.intp], float]:
+    """Swap pixels in as long as the volume grows; return them and the volume, 0 where it is flat.
+
+    The volume is that in coordinates over their sizes.
+    """
+
+    def corners(pixels: NDArray[np.intp]) -> Array:
+        # coordinates in single precision would leave gains where there are none
+        return np.asarray(view.coordinates[pixels].astype(np.float64) / sizes)
+
     pixels = pixels.copy()
-    volume = float(np.abs(np.linalg.det(coordinates[pixels])))
+    volume = float(np.abs(np.linalg.det(corners(pixels))))
     if volume <= _FLAT:
         return pixels, 0.0
-    inverse = np.asarray(np.linalg.inv(coordinates[pixels]), np.float64)
     for _ in range(_MOST_SWAPS):
-        # entry (p, j): how many times as large the volume is with pixel p for endmember j
-        gain = np.abs(project(coordinates, inverse))
-        pixel, corner = np.unravel_index(int(gain.argmax()), gain.shape)
-        if gain[pixel, corner] <= 1 + _GAIN:
-            break
-        volume *= float(gain[pixel, corner])
-        pixels[corner] = pixel
         # afresh rather than by a rank-one update: it is tiny, and rounding does not add up
-        inverse = np.asarray(np.linalg.inv(coordinates[pixels]), np.float64)
+        inverse = np.asarray(np.linalg.inv(corners(pixels)), np.float64)
+        # for endmember j: how many times as large the volume is with the best pixel for it
+        others, gain = view.outermost(inverse.T / sizes)
+        corner = int(gain.argmax())
+        if gain[corner] <= 1 + _GAIN:
+            break
+        volume *= float(gain[corner])
+        pixels[corner] = others[corner]
     return pixels, volume

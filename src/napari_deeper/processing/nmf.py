@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.processing.map_spectra import Array, MapSpectra, Spectra, blocks, check
 from napari_deeper.processing.n_findr import N_STARTS, largest_simplex
-from napari_deeper.processing.reduction import (
-    Array,
-    check,
-    farthest,
-    moments,
-    project,
-    reduce,
-)
+from napari_deeper.processing.reduction import farthest, reduce
 from napari_deeper.processing.vca import PureSpectra, take
 from napari_deeper.spectra.errors import CubeError
 
@@ -29,7 +23,7 @@ _DARK = 0.2
 _TINY = 1e-12
 
 
-def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
+def nmf(spectra: Spectra | MapSpectra, n_endmembers: int, seed: int = 0) -> PureSpectra:
     """Find endmembers that are nowhere negative and whose non-negative mixtures are the map.
 
     Needs no pure pixels, but has more than one solution: it starts from the corners that N-FINDR
@@ -65,14 +59,12 @@ def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
     """
     data = check(spectra, n_endmembers)
     n_kept = min(n_endmembers + _SPARE, *data.shape)
-    directions = farthest(moments(data).products, n_kept)
-    scores = project(data, directions)
-    view = reduce(data, n_endmembers)
-    # sorted, as the order counts until all has settled
-    corners = np.sort(largest_simplex(view, range(seed, seed + N_STARTS)))
-    spread = np.linspace(0, len(data) - 1, min(len(data), _MOST_FITTED)).astype(np.intp)
-    fitted = scores[np.union1d(spread, corners)]
-    found = _factor(fitted, directions, np.maximum(view.spectra(corners), 0))
+    corners, start = _corners(data, n_endmembers, seed)
+    directions = farthest(data.moments().products, n_kept)
+    scores = data.project(directions)
+    spread = np.linspace(0, len(scores) - 1, min(len(scores), _MOST_FITTED)).astype(np.intp)
+    fitted = scores[np.union1d(spread, corners)].astype(np.float64)
+    found = _factor(fitted, directions, start)
     lengths = np.linalg.norm(found, axis=1)
     if not (lengths > _TINY * lengths.max()).all() or not lengths.any():
         raise CubeError(
@@ -81,6 +73,14 @@ def nmf(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
         )
     found, pixels = _brighten(scores, directions, found)
     return take(data, found, pixels)
+
+
+def _corners(data: MapSpectra, n: int, seed: int) -> tuple[NDArray[np.intp], Array]:
+    """Return the pixels to start from, and their projected spectra without what is below zero."""
+    view = reduce(data, n)
+    # sorted, as the order counts until all has settled
+    corners = np.sort(largest_simplex(view, range(seed, seed + N_STARTS)))
+    return corners, np.maximum(view.spectra(corners), 0)
 
 
 def _factor(scores: Array, directions: Array, start: Array) -> Array:
@@ -112,12 +112,22 @@ def _improve(factor: Array, reach: Array, products: Array) -> None:
             np.maximum(factor[j] + change, 0, out=factor[j])
 
 
-def _brighten(scores: Array, directions: Array, found: Array) -> tuple[Array, NDArray[np.intp]]:
+def _brighten(scores: Spectra, directions: Array, found: Array) -> tuple[Array, NDArray[np.intp]]:
     """Make each endmember as bright as the pixel most like it; return them and those pixels."""
-    lengths = np.linalg.norm(scores, axis=1)
+    lengths = np.sqrt(np.einsum("pi,pi->p", scores, scores))
+    dark = _DARK * lengths.mean(dtype=np.float64)
     unit = found / np.linalg.norm(found, axis=1, keepdims=True)
-    along = scores @ (directions.T @ unit.T)
-    bright = lengths > _DARK * lengths.mean()
-    likeness = np.where(bright[:, None], along / np.where(bright, lengths, 1)[:, None], -1.0)
-    pixels = likeness.argmax(axis=0)
-    return unit * along[pixels, np.arange(len(found))][:, None], pixels
+    to_units = directions.T @ unit.T
+    pixels, brightness = np.zeros(len(found), np.intp), np.zeros(len(found))
+    most, start = np.full(len(found), -np.inf), 0
+    for block in blocks(scores):
+        length = lengths[start : start + len(block)]
+        bright = length > dark
+        along = block @ to_units
+        likeness = np.where(bright[:, None], along / np.where(bright, length, 1)[:, None], -1.0)
+        best, each = likeness.argmax(axis=0), np.arange(len(found))
+        more = likeness[best, each] > most
+        pixels[more], most[more] = start + best[more], likeness[best, each][more]
+        brightness[more] = along[best, each][more]
+        start += len(block)
+    return unit * brightness[:, None], pixels

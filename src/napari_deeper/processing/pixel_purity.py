@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.processing.reduction import Array, check, reduce
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, reduce
 from napari_deeper.processing.vca import PureSpectra, take
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
@@ -15,7 +16,7 @@ _FLAT = 1e-9
 
 
 def pixel_purity(
-    spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0, n_skewers: int = N_SKEWERS
+    spectra: Spectra | MapSpectra, n_endmembers: int, seed: int = 0, n_skewers: int = N_SKEWERS
 ) -> PureSpectra:
     """Find endmembers as the pixels that are the outermost along most directions drawn at random.
 
@@ -45,42 +46,39 @@ def pixel_purity(
         raise ParameterError(f"n_skewers is {n_skewers}; it must be at least 1.")
     data = check(spectra, n_endmembers)
     view = reduce(data, n_endmembers)
-    candidates = np.flatnonzero(view.usable)
-    coordinates = view.coordinates[candidates]
-    counts = _count_extremes(coordinates, np.random.default_rng(seed), n_skewers)
-    pixels = candidates[_pick(coordinates, counts, n_endmembers)]
+    outer, counts = _count_extremes(view, np.random.default_rng(seed), n_skewers)
+    pixels = outer[_pick(view, outer, counts, n_endmembers)]
     return take(data, view.spectra(pixels), pixels)
 
 
 def _count_extremes(
-    coordinates: Array, rng: np.random.Generator, n_skewers: int
-) -> NDArray[np.intp]:
-    """Return how often each pixel is the first or the last along a direction drawn at random."""
-    n_pixels, n = coordinates.shape
-    # one row for each direction, so that its extremes are found in one go
-    about = (coordinates - coordinates.mean(axis=0)).T
-    counts = np.zeros(n_pixels, dtype=np.intp)
+    view: Reduced, rng: np.random.Generator, n_skewers: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pixels that are the first or the last along directions drawn at random, and how often."""
+    n = view.coordinates.shape[1]
+    ends = []
     for start in range(0, n_skewers, _BATCH):
         skewers = rng.normal(size=(min(_BATCH, n_skewers - start), n))
-        reach = skewers @ about
-        np.add.at(counts, reach.argmax(axis=1), 1)
-        np.add.at(counts, reach.argmin(axis=1), 1)
-    return counts
+        ends.append(view.outermost(np.concatenate([skewers, -skewers]), signed=True)[0])
+    pixels, counts = np.unique(np.concatenate(ends), return_counts=True)
+    return pixels, counts
 
 
-def _pick(coordinates: Array, counts: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    """Return ``n`` pixels with many counts that are no mixtures of each other."""
-    outer = np.flatnonzero(counts)
-    left, weight = coordinates[outer].copy(), counts[outer].astype(np.float64)
+def _pick(
+    view: Reduced, outer: NDArray[np.intp], counts: NDArray[np.intp], n: int
+) -> NDArray[np.intp]:
+    """Return ``n`` of the outer pixels, with many counts, that are no mixtures of each other."""
+    left = view.coordinates[outer].astype(np.float64)
+    least = _FLAT * view.largest().max()
     picked: list[int] = []
     for _ in range(n):
         distance = np.linalg.norm(left, axis=1)
-        best = int((weight * distance).argmax())
-        if distance[best] <= _FLAT * np.abs(coordinates).max():
+        best = int((counts * distance).argmax())
+        if distance[best] <= least:
             raise CubeError(
                 f"The map does not hold {n} independent spectra: ask for fewer endmembers."
             )
-        picked.append(int(outer[best]))
+        picked.append(best)
         # what is left of each pixel beyond the span of those picked
         unit = left[best] / distance[best]
         left -= np.outer(left @ unit, unit)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from napari_deeper.processing.statistics import Comparison, Samples, check_paired
 from napari_deeper.spectra.errors import ParameterError
@@ -65,14 +65,16 @@ def paired_anova_tukey(
         return _anovas(measure, float("nan"), float("nan"), float("nan"), n)
     ratio = between / within
     epsilon = greenhouse_geisser(values)
-    plain, corrected = (float(stats.f.sf(ratio, e * (k - 1), e * freedom)) for e in (1.0, epsilon))
+    plain, corrected = (
+        float(scipy.stats.f.sf(ratio, e * (k - 1), e * freedom)) for e in (1.0, epsilon)
+    )
     error = float(np.sqrt(within / n))
-    reach = float(stats.studentized_range.ppf(0.95, k, freedom)) * error
+    reach = float(scipy.stats.studentized_range.ppf(0.95, k, freedom)) * error
     found = _anovas(measure, ratio, plain, corrected, n)
     for i, j in _pairs(names, among):
         ahead = float(means[i] - means[j])
         statistic = abs(ahead) / error
-        p = float(np.clip(stats.studentized_range.sf(statistic, k, freedom), 0, 1))
+        p = float(np.clip(scipy.stats.studentized_range.sf(statistic, k, freedom), 0, 1))
         found.append(
             Comparison(
                 "Tukey", measure, names[i], names[j], ahead, statistic, p, n,

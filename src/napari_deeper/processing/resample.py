@@ -8,8 +8,8 @@ through the four nearest channels is used: it returns the source exactly where t
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse
 
 from napari_deeper.spectra.axis import Axis, edges
 
@@ -56,7 +56,7 @@ def covered(source: Axis, target: Axis) -> NDArray[np.bool_]:
     return np.asarray((target >= border[0]) & (target <= border[-1]))
 
 
-def weights(source: Axis, target: Axis) -> sparse.csr_array:
+def weights(source: Axis, target: Axis) -> scipy.sparse.csr_array:
     """Return the (new channel, channel) weights of `resample`, each row summing to 1."""
     border, wanted = edges(source), edges(target)
     at = np.clip(target, source[0], source[-1])
@@ -67,28 +67,28 @@ def weights(source: Axis, target: Axis) -> sparse.csr_array:
     # its best value.
     coarser &= averaged.sum(axis=1) > 0
     smooth = _cubic_weights(source, at)
-    pick = sparse.diags_array(coarser.astype(np.float64))
-    leave = sparse.diags_array((~coarser).astype(np.float64))
+    pick = scipy.sparse.diags_array(coarser.astype(np.float64))
+    leave = scipy.sparse.diags_array((~coarser).astype(np.float64))
     totals = np.where(coarser, averaged.sum(axis=1), 1.0)
-    mixed = pick @ sparse.diags_array(1 / totals) @ averaged + leave @ smooth
-    return sparse.csr_array(mixed).astype(np.float32)
+    mixed = pick @ scipy.sparse.diags_array(1 / totals) @ averaged + leave @ smooth
+    return scipy.sparse.csr_array(mixed).astype(np.float32)
 
 
-def _area_weights(border: Axis, wanted: Axis) -> sparse.csr_array:
+def _area_weights(border: Axis, wanted: Axis) -> scipy.sparse.csr_array:
     """Return the overlap in cm-1 of each target bin with each source bin."""
     cuts = np.union1d(border, wanted)
     cuts = cuts[(cuts >= max(border[0], wanted[0])) & (cuts <= min(border[-1], wanted[-1]))]
     shape = (wanted.size - 1, border.size - 1)
     if cuts.size < 2:
-        return sparse.csr_array(shape)
+        return scipy.sparse.csr_array(shape)
     middle, length = (cuts[1:] + cuts[:-1]) / 2, np.diff(cuts)
     # Two borders that differ by rounding can leave a middle just outside.
     row = np.clip(np.searchsorted(wanted, middle) - 1, 0, shape[0] - 1)
     column = np.clip(np.searchsorted(border, middle) - 1, 0, shape[1] - 1)
-    return sparse.csr_array((length, (row, column)), shape=shape)
+    return scipy.sparse.csr_array((length, (row, column)), shape=shape)
 
 
-def _cubic_weights(source: Axis, at: Axis) -> sparse.csr_array:
+def _cubic_weights(source: Axis, at: Axis) -> scipy.sparse.csr_array:
     """Return Lagrange weights of the (at most) four source channels around each place."""
     n_nodes = min(4, source.size)
     first = np.clip(np.searchsorted(source, at) - n_nodes // 2, 0, source.size - n_nodes)
@@ -101,4 +101,4 @@ def _cubic_weights(source: Axis, at: Axis) -> sparse.csr_array:
                 weight[:, i] *= (at - nodes[:, j]) / (nodes[:, i] - nodes[:, j])
     row = np.repeat(np.arange(at.size), n_nodes)
     entries = (weight.ravel(), (row, column.ravel()))
-    return sparse.csr_array(entries, shape=(at.size, source.size))
+    return scipy.sparse.csr_array(entries, shape=(at.size, source.size))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from napari_deeper.processing.lost_bands import WIDTHS, NoiseTail, strongest, threshold
 
@@ -39,7 +39,7 @@ def flag(residual: Spectra, tail: NoiseTail) -> Mask:
         (pixel,).
     """
     n_channels = residual.shape[1]
-    level = -float(ndtri(FALSE_ALARMS / _N_TESTS))
+    level = -float(scipy.special.ndtri(FALSE_ALARMS / _N_TESTS))
     flagged = (_of_bulk(_size(residual, tail)) > level) | (_of_bulk(_likeness(residual)) > level)
     height, _, _ = strongest(residual, tail)
     highest = threshold(n_channels * (len(WIDTHS) + 1), FALSE_ALARMS / _N_TESTS)

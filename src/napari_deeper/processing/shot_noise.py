@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from napari_deeper.processing import low_rank
 from napari_deeper.processing.noise import sigma_of_curvature
@@ -265,7 +265,7 @@ class _Bins:
         # An estimated variance is as uncertain as it is large.
         weight = np.sqrt(n) / np.maximum(mean_variance, 1e-3 * mean_variance.max() + 1e-300)
         design = np.stack([weight, weight * mean_level], axis=1)
-        constant, slope = nnls(design, weight * mean_variance)[0]
+        constant, slope = scipy.optimize.nnls(design, weight * mean_variance)[0]
         return float(constant), float(slope)
 
 

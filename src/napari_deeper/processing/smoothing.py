@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pywt
+import scipy
 from numpy.typing import NDArray
-from scipy.signal import savgol_coeffs, savgol_filter
 
 from napari_deeper.processing.noise import sigma_of_curvature, sigma_per_pixel
 
@@ -44,7 +44,7 @@ def savgol(spectra: Spectra, window: int = 0, polyorder: int = 3) -> Spectra:
     window = min(window | 1, longest)
     if window <= polyorder:
         return spectra.copy()
-    return np.asarray(savgol_filter(spectra, window, polyorder, axis=1), np.float32)
+    return np.asarray(scipy.signal.savgol_filter(spectra, window, polyorder, axis=1), np.float32)
 
 
 def best_savgol(spectra: Spectra) -> tuple[int, int]:
@@ -75,8 +75,8 @@ def best_savgol(spectra: Spectra) -> tuple[int, int]:
     for window, order in _CANDIDATES:
         if window > spectra.shape[1] or window <= order + 1:
             continue
-        removed = sample - savgol_filter(sample, window, order, axis=1)
-        center = savgol_coeffs(window, order)[window // 2]
+        removed = sample - scipy.signal.savgol_filter(sample, window, order, axis=1)
+        center = scipy.signal.savgol_coeffs(window, order)[window // 2]
         risk = float(np.mean(np.square(removed, dtype=np.float64))) + 2 * variance * float(center)
         if risk < least:
             best, least = (window, order), risk

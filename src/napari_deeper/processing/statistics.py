@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from napari_deeper.spectra.errors import ParameterError
 
@@ -95,9 +95,9 @@ def anova_dunnett(
     if all(np.ptp(values) == 0 for values in samples.values()):
         # without any spread within the groups neither test is defined
         return [_anova(measure, np.nan, np.nan, n)]
-    whole = stats.f_oneway(*(samples[name] for name in samples))
+    whole = scipy.stats.f_oneway(*(samples[name] for name in samples))
     found = [_anova(measure, float(whole.statistic), float(whole.pvalue), n)]
-    each = stats.dunnett(
+    each = scipy.stats.dunnett(
         *(samples[name] for name in others),
         control=samples[control],
         random_state=np.random.default_rng(seed),
@@ -147,7 +147,7 @@ def wilcoxon_paired(samples: Mapping[str, Samples], control: str, measure: str) 
         difference = values - samples[control]
         statistic = p_value = float("nan")
         if difference.any():
-            outcome = stats.wilcoxon(difference)
+            outcome = scipy.stats.wilcoxon(difference)
             statistic, p_value = float(outcome.statistic), float(outcome.pvalue)
         ahead, n = float(np.median(difference)), len(values)
         found.append(
@@ -172,7 +172,7 @@ def median_interval(values: Samples) -> tuple[float, float]:
     Thompson 1936, doi 10.1214/aoms/1177732502.
     """
     n = len(values)
-    rank = int(stats.binom.ppf(0.025, n, 0.5))
+    rank = int(scipy.stats.binom.ppf(0.025, n, 0.5))
     if rank < 1:
         return float("nan"), float("nan")
     ordered = np.sort(values)

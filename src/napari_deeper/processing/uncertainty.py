@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, uniform_filter1d
-from scipy.special import ndtr
 
 from napari_deeper.processing.low_rank import SmoothFit
 from napari_deeper.processing.smoothing import wavelet
@@ -50,7 +49,7 @@ class NoiseCheck:
         square = np.square(np.diff(residual, 2, axis=1)) / 6
         column = np.pad(square.mean(axis=0), 1, mode="edge")
         # A pixel or a channel alone is known to a few percent only.
-        column = gaussian_filter1d(column, _CHANNELS_ALIKE, mode="nearest")
+        column = scipy.ndimage.gaussian_filter1d(column, _CHANNELS_ALIKE, mode="nearest")
         return cls(square.mean(axis=1), column)
 
     @property
@@ -127,7 +126,7 @@ def wavelet_variance(smooth: Spectra, sigma: float, part: Spectra) -> Spectra:
         draw = noise * rng.standard_normal(smooth.shape, np.float32)
         total += np.square(wavelet(smooth + draw, sigma) - smooth)
     total *= np.float32(_SMOOTHED_AWAY / _N_DRAWS)
-    return np.asarray(gaussian_filter1d(total, _CHANNELS_ALIKE, axis=1), np.float32)
+    return np.asarray(scipy.ndimage.gaussian_filter1d(total, _CHANNELS_ALIKE, axis=1), np.float32)
 
 
 def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> Spectra:
@@ -187,7 +186,7 @@ def at_least_none(estimate: float, scatter: float) -> float:
     if scatter <= 0:
         return max(estimate, 0.0)
     z = max(estimate / scatter, -5.0)
-    return scatter * (z + float(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) / ndtr(z)))
+    return scatter * (z + float(np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) / scipy.special.ndtr(z)))
 
 
 def spread_out(left: float, residual: Spectra, check: NoiseCheck, alive: Mask) -> Spectra:
@@ -212,22 +211,25 @@ def spread_out(left: float, residual: Spectra, check: NoiseCheck, alive: Mask) -
         (pixel, channel) variance, whose mean is about ``left``.
     """
     n_pixels, n_channels = residual.shape
-    power = np.square(uniform_filter1d(residual, _WINDOW, axis=1, mode="nearest"))
+    power = np.square(scipy.ndimage.uniform_filter1d(residual, _WINDOW, axis=1, mode="nearest"))
     power -= np.outer(check.row / max(check.mean, 1e-12), check.column / _WINDOW)
     noise = check.mean / _WINDOW
     row = _blur(power.mean(axis=1), alive)
     n_pooled = min(n_pixels, 4 * np.pi * _PIXELS_ALIKE**2)
     row = _relative(row, noise * np.sqrt(2 * _WINDOW / n_channels / n_pooled))
-    column = gaussian_filter1d(power.mean(axis=0), _CHANNELS_ALIKE, mode="nearest")
+    column = scipy.ndimage.gaussian_filter1d(power.mean(axis=0), _CHANNELS_ALIKE, mode="nearest")
     column = _relative(column, noise * np.sqrt(2 / n_pixels / 2))
     return np.float32(left) * np.outer(row, column)
 
 
 def _blur(values: Spectra, alive: Mask) -> Spectra:
     """Average (pixel,) values with those of neighboring pixels."""
-    image, weight = np.zeros(alive.shape), gaussian_filter(alive.astype(float), _PIXELS_ALIKE)
+    image = np.zeros(alive.shape)
+    weight = scipy.ndimage.gaussian_filter(alive.astype(float), _PIXELS_ALIKE)
     image[alive] = values
-    return np.asarray((gaussian_filter(image, _PIXELS_ALIKE) / np.maximum(weight, 1e-9))[alive])
+    return np.asarray(
+        (scipy.ndimage.gaussian_filter(image, _PIXELS_ALIKE) / np.maximum(weight, 1e-9))[alive]
+    )
 
 
 def _relative(excess: Spectra, unsure: float) -> Spectra:

@@ -9,25 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.processing.abundances import conditioning, unmix
-from napari_deeper.processing.reduction import (
-    Reduced,
-    Spectra,
-    check,
-    decibels,
-    farthest,
-    moments,
-    project,
-    reduce,
-    thin_rows,
-)
+from napari_deeper.processing.map_spectra import MapSpectra, Spectra, check
+from napari_deeper.processing.reduction import Reduced, decibels, reduce
 from napari_deeper.spectra.errors import CubeError, ParameterError
 
 Array = NDArray[np.float64]
 
 # Nearer to a multiple of another than this part of its length, an endmember says nothing new.
 MIN_CONDITION = 1e-6
-# Enough pixels, evenly spread, to tell which draw explains a map best.
-_MOST_JUDGED = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +40,7 @@ class PureSpectra:
 
 
 def find_endmembers(
-    spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0, n_draws: int = 50
+    spectra: Spectra | MapSpectra, n_endmembers: int, seed: int = 0, n_draws: int = 50
 ) -> PureSpectra:
     """Find endmembers by repeated vertex component analysis, and keep the draw that explains most.
 
@@ -83,7 +72,7 @@ def find_endmembers(
     return min(taken, key=lambda found: found.residual)
 
 
-def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> PureSpectra:
+def vca(spectra: Spectra | MapSpectra, n_endmembers: int, seed: int = 0) -> PureSpectra:
     """Find endmembers as the outermost pixels of the map's simplex.
 
     Assumes that each endmember is nearly pure in at least one pixel. Below an SNR of 15 + 10
@@ -94,7 +83,7 @@ def vca(spectra: NDArray[np.floating], n_endmembers: int, seed: int = 0) -> Pure
     Parameters
     ----------
     spectra
-        (pixel, channel), finite.
+        (pixel, channel), finite, or a map that lies elsewhere.
     n_endmembers
         How many to find, at least 1.
     seed
@@ -134,7 +123,6 @@ def find_corners(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
     """
     n, n_draws = view.coordinates.shape[1], len(seeds)
     generators = [np.random.default_rng(seed) for seed in seeds]
-    rows = np.ascontiguousarray(view.coordinates.T)
     corners = np.zeros((n_draws, n, n))
     corners[:, -1, 0] = 1
     pixels = np.zeros((n_draws, n), dtype=np.intp)
@@ -142,35 +130,18 @@ def find_corners(view: Reduced, seeds: Sequence[int]) -> NDArray[np.intp]:
         drawn = np.stack([generator.random(n) for generator in generators])[..., None]
         # directions that no endmember found so far reaches into
         directions = drawn - corners @ (np.linalg.pinv(corners) @ drawn)
-        pixels[:, i] = _outermost(rows, view.usable, directions[..., 0])
+        pixels[:, i] = view.outermost(directions[..., 0])[0]
         corners[:, :, i] = view.coordinates[pixels[:, i]]
     return pixels
 
 
-def _outermost(rows: Array, usable: NDArray[np.bool_], directions: Array) -> NDArray[np.intp]:
-    """Return the usable pixel of (coordinate, pixel) that reaches farthest along each direction."""
-    farthest_yet = np.full(len(directions), -1.0)
-    pixels = np.zeros(len(directions), dtype=np.intp)
-    each = np.arange(len(directions))
-    step = thin_rows(directions.size)
-    for start in range(0, rows.shape[1], step):
-        part = slice(start, start + step)
-        reach = np.abs(directions @ rows[:, part])
-        reach[:, ~usable[part]] = -1
-        best = reach.argmax(axis=1)
-        farther = reach[each, best] > farthest_yet
-        pixels[farther] = start + best[farther]
-        farthest_yet[farther] = reach[each, best][farther]
-    return pixels
-
-
-def take(data: Spectra, found: Array, pixels: NDArray[np.intp]) -> PureSpectra:
+def take(data: MapSpectra, found: Array, pixels: NDArray[np.intp]) -> PureSpectra:
     """Return endmembers with what they leave over, or say that they are not independent.
 
     Parameters
     ----------
     data
-        (pixel, channel), the map.
+        The map.
     found
         (endmember, channel).
     pixels
@@ -185,13 +156,12 @@ def take(data: Spectra, found: Array, pixels: NDArray[np.intp]) -> PureSpectra:
         raise CubeError(
             f"The map does not hold {len(pixels)} independent spectra: ask for fewer endmembers."
         )
-    n_judged = min(len(data), _MOST_JUDGED)
-    judged = data[np.linspace(0, len(data) - 1, n_judged).astype(np.intp)].astype(np.float64)
+    judged = data.sample()
     left = judged - unmix(judged, found).astype(np.float64) @ found
     return PureSpectra(found.astype(np.float32), pixels, float(np.sqrt(np.mean(left**2))))
 
 
-def snr_decibels(spectra: NDArray[np.floating], n_endmembers: int) -> float:
+def snr_decibels(spectra: Spectra | MapSpectra, n_endmembers: int) -> float:
     """Return the SNR that the rule of vertex component analysis goes by.
 
     The signal is what the first ``n_endmembers`` principal components (and the mean) hold, the noise
@@ -206,6 +176,4 @@ def snr_decibels(spectra: NDArray[np.floating], n_endmembers: int) -> float:
     ----------
     Nascimento & Dias 2005, doi 10.1109/TGRS.2005.844293.
     """
-    data = check(spectra, n_endmembers)
-    sums = moments(data)
-    return decibels(sums, project(data, farthest(sums.scatter, n_endmembers), sums.mean))
+    return decibels(check(spectra, n_endmembers).moments(), n_endmembers)

@@ -32,9 +32,13 @@ class Progress:
 
     def update(self, fraction: float, text: str) -> None:
         """Report the fraction done (0 to 1); raise `Cancelled` if the user asked for it."""
+        self.check()
+        self.on_report(self.start + (self.stop - self.start) * fraction, text)
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the user asked for it."""
         if self.cancel.is_set():
             raise Cancelled
-        self.on_report(self.start + (self.stop - self.start) * fraction, text)
 
     def part(self, start: float, stop: float) -> Progress:
         """Return a progress whose 0 to 1 is this one's ``start`` to ``stop``."""

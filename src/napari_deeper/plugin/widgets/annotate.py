@@ -13,7 +13,7 @@ from napari_deeper.io.patches import write_patches
 from napari_deeper.plugin.annotation import Annotation
 from napari_deeper.plugin.canvas import current_cube
 from napari_deeper.plugin.finetune_data import Drawn
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import add_cube, cube_from_layer, is_cube
 from napari_deeper.plugin.patch_drawings import Brush, ground_of_layer, on_scale
 from napari_deeper.plugin.patch_labels import patches_of_labels
@@ -52,8 +52,10 @@ class AnnotateWidget(DockPage):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self._jobs = JobRunner(self, lambda *_: None, self._on_end)
-        self._then: Callable[[Any], None] = _nothing  # what to do with the result of the job
+        self._jobs = JobRunner(self, lambda *_: None, self._on_end, self.refresh)
+        self._then: Callable[[Any], Pieces | None] = (
+            _nothing  # what to do with the result of the job
+        )
         self._remembered = Remembered("annotate")
         self._settling, self._following = self._timer(self._settle), self._timer(self._follow)
         self.annotation = Annotation(self._viewer, self._settling.start)
@@ -287,7 +289,13 @@ class AnnotateWidget(DockPage):
         keep = [patch for patch in self.patches() if patch.cube in cubes]
         others = [patch for patch in self.patches() if patch.cube not in cubes]
 
-        def show(found: Suggestion) -> None:
+        def show(found: Suggestion) -> Pieces:
+            there = self.annotation.cubes()
+            if (
+                there and found.patches.patches
+            ):  # napari takes as long for the layer as for what it shows
+                self.annotation.marks.make(there[-1])
+                yield
             self._told = list(found.notes)
             self.set_patches([*others, *found.patches.patches])
 
@@ -299,19 +307,22 @@ class AnnotateWidget(DockPage):
             "Looking for informative patches...",
         )
 
-    def _start(self, work: Callable[[Any], Any], then: Callable[[Any], None], doing: str) -> None:
+    def _start(
+        self, work: Callable[[Any], Any], then: Callable[[Any], Pieces | None], doing: str
+    ) -> None:
         self._then = then
         self._jobs.start(work)
         self._show_told(doing)
 
-    def _on_end(self, result: Any, error: Exception | None) -> None:
+    def _on_end(self, result: Any, error: Exception | None) -> Pieces | None:
         if error is not None:
             self._show_told(in_words(error, "Cancelled."))
-            return
+            return None
         # what is to be done holds whole cubes, which must not be kept for longer
         then, self._then = self._then, _nothing
-        then(result)
+        pieces = then(result)
         self.refresh()
+        return pieces
 
     def _show_told(self, *sentences: str) -> None:
         self._told = list(sentences)

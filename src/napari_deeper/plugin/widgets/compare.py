@@ -22,7 +22,7 @@ from napari_deeper.plugin.difference_maps import (
     shared_limit,
     show_differences,
 )
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
     SOURCE,
     channel_at_slider,
@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     import napari
 
 _SLIDER_HALF_WIDTH = 10.0  # cm-1
+GONE = (
+    "The layers that were compared are gone, so a band of them cannot be looked at. Choose all channels, or "
+    "compare again."
+)
+Source = tuple[Any, RamanCube]  # a layer and its cube
 
 
 class CompareWidget(DockPage):
@@ -65,13 +70,13 @@ class CompareWidget(DockPage):
         super().__init__(napari_viewer)
         self.failure = ""  # why the last run ended without a table
         self.found: CubeComparison | None = None
-        self._compared: dict[str, RamanCube] = {}
-        self._target: RamanCube | None = None
+        self._compared: dict[str, Source] = {}
+        self._target: Source | None = None
         self._matched = False
         self._band_shown = ""  # of the difference maps asked for last; empty for all channels
         self._series = Series()
         self._jobs = JobRunner(self, self._on_progress, self._on_end)
-        self._mapping = JobRunner(self, lambda *_: None, self._on_maps)
+        self._mapping = JobRunner(self, lambda *_: None, self._on_maps, self.refresh)
         self._saving = JobRunner(self, lambda *_: None, self._on_saved)
         self._remembered = Remembered("compare")
         self._refresh_timer = QTimer(self)
@@ -102,7 +107,7 @@ class CompareWidget(DockPage):
         self.results.keep.connect(self._on_keep)
         self.results.forget.connect(self._on_forget)
         self.results.currentChanged.connect(self._changed)
-        self.listen_to_layers(self._changed)
+        self.listen_to_layers(self._changed, removed=self._on_removed)
         self.listen((self._viewer.events.theme, self._set_theme))
 
     def _settle(self) -> None:
@@ -143,6 +148,14 @@ class CompareWidget(DockPage):
 
     def _changed(self, *_: object) -> None:
         self._refresh_timer.start()
+
+    def _on_removed(self, *_: object) -> None:
+        # what is gone must not be kept in memory by the dock
+        there = self._viewer.layers
+        self._compared = {n: source for n, source in self._compared.items() if source[0] in there}
+        if self._target is not None and self._target[0] not in there:
+            self._target = None
+        self._changed()
 
     def _describe(self) -> bool:
         target, candidates = self.form.target(), self.form.candidates()
@@ -191,7 +204,8 @@ class CompareWidget(DockPage):
         form, params = self.form, self.form.params.value()
         layer = form.target()
         target = cube_from_layer(layer) if layer is not None else None
-        cubes = {each.name: cube_from_layer(each) for each in form.candidates()}
+        candidates = {each.name: (each, cube_from_layer(each)) for each in form.candidates()}
+        cubes = {name: cube for name, (_, cube) in candidates.items()}
         regions: tuple[Region, ...] = ()
         endmembers = None
         if form.region_layer() is not None:
@@ -206,7 +220,8 @@ class CompareWidget(DockPage):
                     "No component maps are shown: show some with the Components dock, or let endmembers be "
                     "found on the target."
                 )
-        self._compared, self._target, self._matched = cubes, target, params.match_scale
+        self._compared, self._matched = candidates, params.match_scale
+        self._target = (layer, target) if target is not None else None
 
         def work(progress: Progress) -> CubeComparison:
             return compare(
@@ -233,18 +248,21 @@ class CompareWidget(DockPage):
 
     def show_differences(self) -> None:
         """Show candidate less target as layers, over all channels or a band."""
-        found, target = self.found, self._target
-        if found is None or target is None or self._mapping.running:
+        found = self.found
+        if found is None or not found.target or self._mapping.running:
             return
         band = self._band()
-        self._band_shown = "" if band is None else f"{band[0]:.0f}-{band[1]:.0f} cm-1"
-        if band is None:
-            self._on_maps(list(found.differences), None)
+        if band is not None and (self._target is None or not self._compared):
+            self.foot.message.set_text(GONE)
             return
-        cubes, settings = dict(self._compared), self.form.params.value()
-        matched = self._matched
+        self._band_shown = "" if band is None else f"{band[0]:.0f}-{band[1]:.0f} cm-1"
+        cubes = {name: cube for name, (_, cube) in self._compared.items()}
+        target = self._target[1] if self._target is not None else None
+        settings, matched = self.form.params.value(), self._matched
 
         def work(progress: Progress) -> list[DifferenceMap]:
+            if band is None or target is None:
+                return list(found.differences)
             return [
                 difference_map(
                     cube, target, *band, name=name, interpolation=settings.interpolation,
@@ -266,16 +284,20 @@ class CompareWidget(DockPage):
         middle = float(wavenumbers(layer)[channel_at_slider(layer, self._viewer)])
         return middle - _SLIDER_HALF_WIDTH, middle + _SLIDER_HALF_WIDTH
 
-    def _on_maps(self, maps: Any, error: Exception | None) -> None:
+    def _on_maps(self, maps: list[DifferenceMap] | None, error: Exception | None) -> Pieces | None:
         if error is None and maps and self.found is not None:
-            show_differences(self._viewer, maps, self.found.target, self._band_shown)
-            self.foot.message.set_text(
-                f"Δ {maps[0].what}, to ±{shared_limit(maps):.3g}: blue is less than the target, red more, gray "
-                "not compared."
-            )
-        elif error is not None:
+            return self._show_maps(maps, self.found.target)
+        if error is not None:
             self.foot.message.set_text(in_words(error, ""))
         self.refresh()
+        return None
+
+    def _show_maps(self, maps: list[DifferenceMap], target: str) -> Pieces:
+        yield from show_differences(self._viewer, maps, target, self._band_shown)
+        self.foot.message.set_text(
+            f"Δ {maps[0].what}, to ±{shared_limit(maps):.3g}: blue is less than the target, red more, gray "
+            "not compared."
+        )
 
     def _cells(self) -> list[Any]:
         """Return the layers that go side by side: the target and the checked layers, or maps of them."""

@@ -13,6 +13,7 @@ from napari_deeper.plugin.widgets.components_result import ComponentsResult
 from napari_deeper.plugin.widgets.dock_page import DockPage, scrolled
 from napari_deeper.plugin.widgets.layer_box import LayerBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
+from napari_deeper.plugin.widgets.target_box import TargetBox
 
 if TYPE_CHECKING:
     import napari
@@ -29,6 +30,7 @@ class ComponentsPage(DockPage):
         )
         self.fit = QLabel()
         self.fit.setWordWrap(True)
+        self.output = TargetBox("Folder", "Folder that the results are written to as well")
         self.form = ComponentsForm()
         self.foot = RunBar(
             run="Look for endmembers on this cube, and make their maps; the cube stays as it is",
@@ -50,6 +52,7 @@ class ComponentsPage(DockPage):
         boxes.addRow("Cube", self.target)
         column.addLayout(boxes)
         column.addWidget(self.fit)
+        column.addWidget(self.output)
         column.addWidget(self.form)
         column.addStretch()
         scroll = scrolled(inner)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
-from napari_deeper.plugin.component_layers import ComponentLayers
-from napari_deeper.plugin.component_session import Session, search, solve
-from napari_deeper.plugin.jobs import JobRunner
-from napari_deeper.plugin.layers import cube_from_layer, cube_layers, shown_endmembers
+from napari_deeper.engine.unmix_report import check_unmixed
+from napari_deeper.io.zarr_levels import StoredLevels
+from napari_deeper.plugin.component_layers import ComponentLayers, Result
+from napari_deeper.plugin.component_session import Input, Session, search, solve
+from napari_deeper.plugin.jobs import JobRunner, Pieces
+from napari_deeper.plugin.layers import (
+    cube_from_layer,
+    cube_layers,
+    shown_endmembers,
+    stored_image,
+    stored_path,
+)
 from napari_deeper.plugin.widgets.components_page import ComponentsPage
 from napari_deeper.plugin.widgets.form import Remembered
+from napari_deeper.plugin.widgets.target_box import describe_run
 from napari_deeper.plugin.widgets.wording import describe_cube, in_words
-from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.endmembers import Endmembers
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -31,7 +40,7 @@ class ComponentsRuns(ComponentsPage):
         self.failure = ""  # why the last run changed nothing
         self.session = Session()
         self.layers = ComponentLayers(self._viewer)
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._remembered = Remembered("components")
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)
@@ -41,6 +50,7 @@ class ComponentsRuns(ComponentsPage):
         self._solver = self.form.solver()
         self._resume()
         self.target.activated.connect(self._changed)
+        self.output.changed.connect(self._changed)
         self.form.changed.connect(self._on_form)
         self.form.shown_changed.connect(self._on_shown)
         self.form.every.clicked.connect(self._on_every)
@@ -72,8 +82,14 @@ class ComponentsRuns(ComponentsPage):
         self._drop_gone()
         self.target.refill()
         possible = True
+        layer = self.target.layer()
+        image = stored_image(layer)
+        self.output.setVisible(image is not None)
         try:
-            self.fit.setText(describe_cube(cube_from_layer(self.target.layer())))
+            if image is None:
+                self.fit.setText(describe_cube(cube_from_layer(layer)))
+            else:
+                self.fit.setText(self._describe_file(image.stored))
             self.form.value()
         except DeeperError as error:
             self.fit.setText(str(error))
@@ -87,6 +103,20 @@ class ComponentsRuns(ComponentsPage):
             target=possible,
             undo=bool(self.session.before),
         )
+
+    def _describe_file(self, stored: StoredLevels) -> str:
+        """Say what a run from file to file takes.
+
+        Raises
+        ------
+        DeeperError
+            If the folder for the results is there already.
+        """
+        self.output.propose(stored.path.with_name(f"{stored.path.stem}-components"))
+        output = check_unmixed(self.output.value())
+        # at most as many maps as are kept of a search
+        n_result = 4 * 16 * stored.shape[0] * stored.shape[1]
+        return "\n".join(describe_run(stored.shape, stored.n_bytes, n_result, output))
 
     def _resume(self) -> None:
         """Go on with the endmembers of maps that an earlier dock has left."""
@@ -152,13 +182,16 @@ class ComponentsRuns(ComponentsPage):
         """Look for endmembers with what the dock shows."""
         try:
             cubes, params = self._cubes(), self.form.value()
+            output = None
+            if isinstance(cubes[0][1], Path):
+                output = check_unmixed(self.output.value())
         except DeeperError as error:
             self._fail(error)
             return
         self._remember()
-        self._start(lambda progress: search(cubes, params, progress))
+        self._start(lambda progress: search(cubes, params, progress, output))
 
-    def _cubes(self, *, shown: bool = False) -> list[tuple[Any, RamanCube]]:
+    def _cubes(self, *, shown: bool = False) -> list[tuple[Any, Input]]:
         """Return layers with their cubes: the target's first, or those that are shown; then what Every cube adds.
 
         Raises
@@ -172,7 +205,7 @@ class ComponentsRuns(ComponentsPage):
             layers += [layer for layer in cube_layers(self._viewer.layers) if layer not in layers]
         elif shown:
             layers = layers[:1]
-        return [(layer, cube_from_layer(layer)) for layer in layers]
+        return [(layer, stored_path(layer) or cube_from_layer(layer)) for layer in layers]
 
     def _solve(self, endmembers: Endmembers, *, shown: bool = True) -> None:
         """Solve for these endmembers on the cubes shown, or on the target.
@@ -197,18 +230,30 @@ class ComponentsRuns(ComponentsPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, found: Any, error: Exception | None) -> None:
+    def _on_end(self, found: Any, error: Exception | None) -> Pieces | None:
         if error is not None or found is None:
             self._fail(error or DeeperError("Nothing was found."))
-            return
+            return None
         results, notes = found
         results = [r for r in results if r[0] in self._viewer.layers]
         if not results:
             self._fail(DeeperError("The cube was removed meanwhile."))
-            return
-        self.session.take(results)
-        self._show(add=True)
-        self.foot.show_end("\n".join([*self.session.verdict(), *notes]), done=True)
+            return None
+        return self._show_found(results, notes)
+
+    def _show_found(self, results: list[Result], notes: list[str]) -> Pieces:
+        """Show what came out, a layer in a turn, and tell of it."""
+        s = self.session
+        s.take(results)
+        self.result.show_endmembers(s.endmembers, s.shares(), s.drawn, s.matches)
+        yield
+        shown = None
+        while shown != (
+            wanted := (s.drawn, self.form.kinds())
+        ):  # the user may choose others meanwhile
+            shown = wanted
+            yield from self.layers.update_in_turns(s.results, *wanted)
+        self.foot.show_end("\n".join([*s.verdict(), *notes]), done=True)
 
     def _fail(self, error: Exception) -> None:
         self.failure = in_words(error, "Cancelled.")

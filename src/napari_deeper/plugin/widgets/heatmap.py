@@ -22,8 +22,10 @@ from napari_deeper.plugin.layers import (
     contrast_limits,
     dwell_time,
     put_below_markers,
+    stored_image,
     wavenumbers,
 )
+from napari_deeper.plugin.stored_heatmap import StoredHeatmap
 from napari_deeper.processing.band_maps import (
     PLACES,
     BandSpec,
@@ -63,6 +65,7 @@ class Heatmaps:
         self._viewer = viewer
         self._below: dict[ImageLayer, tuple[Any, Image]] = {}
         self._seconds: dict[tuple[str, bool], float] = {}
+        self._on_disk: dict[ImageLayer, StoredHeatmap] = {}
 
     def layer_of(self, source: ImageLayer) -> ImageLayer | None:
         """Return the heatmap layer of a cube layer, if it is there."""
@@ -106,15 +109,32 @@ class Heatmaps:
 
     def remove(self, keep: Sequence[ImageLayer] = ()) -> None:
         """Take away the heatmaps, but for those of these cube layers."""
-        for source in [source for source in self._below if source not in keep]:
-            del self._below[source]
+        for known in (self._below, self._on_disk):
+            for source in [source for source in known if source not in keep]:
+                del known[source]
         for layer in list(self._viewer.layers):
             source = layer.metadata.get(KEY)
             # the removal of one may have led to that of another meanwhile
             if source is not None and source not in keep and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
+    def unfinished(self) -> list[tuple[ImageLayer, StoredHeatmap]]:
+        """Return the cube layers on disk whose heatmaps are still coarse."""
+        return [(s, heat) for s, heat in self._on_disk.items() if heat.spec and not heat.done]
+
+    def refresh(self) -> None:
+        """Show what has become exact of the heatmaps of cubes on disk."""
+        for source in self._on_disk:
+            layer = self.layer_of(source)
+            if layer is not None:
+                layer.refresh(extent=False)
+
     def _measure(self, source: ImageLayer, spec: BandSpec) -> Image:
+        stored = stored_image(source)
+        if stored is not None:
+            heat = self._on_disk.setdefault(source, StoredHeatmap(stored, wavenumbers(source)))
+            layer = self.layer_of(source)
+            return heat.begin(spec, None if layer is None else layer.data_level)
         intensity = np.moveaxis(source.data, 0, 2)
         axis, sigma = wavenumbers(source), source.metadata.get(UNCERTAINTY)
         image = band_map(intensity, axis, dataclasses.replace(spec, over=None), sigma)
@@ -130,7 +150,11 @@ class Heatmaps:
         """Leave no image of another band where this one has none."""
         layer = self.layer_of(source)
         if layer is not None:
-            layer.data = np.full(layer.data.shape, np.nan, np.float32)
+            if source in self._on_disk:
+                self._on_disk[source].blank()
+                layer.refresh(extent=False)
+            else:
+                layer.data = np.full(layer.data.shape, np.nan, np.float32)
             layer.name = f"no such band, {source.name}"
 
     def _show(
@@ -145,7 +169,10 @@ class Heatmaps:
         if layer is None:
             layer = self._add(source, image, limits, spec)
         else:
-            layer.data = image
+            if source in self._on_disk:
+                layer.refresh(extent=False)
+            else:
+                layer.data = image
             _set_limits(layer, limits, moving)
         if moving:
             return
@@ -170,8 +197,9 @@ class Heatmaps:
     ) -> ImageLayer:
         layers = self._viewer.layers
         active = layers.selection.active
+        heat = self._on_disk.get(source)
         layer = self._viewer.add_image(
-            image,
+            image if heat is None else heat.levels,
             name=f"{label_of(spec)}, {source.name}",
             scale=source.scale[-2:],
             translate=source.translate[-2:],

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
 
+from napari_deeper.engine.prepare_files import prepare_file
 from napari_deeper.engine.prepare_settings import Despike, Normalize
 from napari_deeper.engine.recipe import Recipe
-from napari_deeper.plugin.jobs import JobRunner
-from napari_deeper.plugin.layers import cube_from_layer, cube_layers, pixel_at
+from napari_deeper.io.write import check_output
+from napari_deeper.plugin.jobs import JobRunner, Pieces
+from napari_deeper.plugin.layers import (
+    add_stored,
+    cube_from_layer,
+    cube_layers,
+    is_stored,
+    pixel_at,
+    stored_path,
+)
 from napari_deeper.plugin.pinned_pixels import PinnedPixels
 from napari_deeper.plugin.prepare_job import Prepared, add_prepared, prepare_each
 from napari_deeper.plugin.prepare_preview import LivePreview, Look, Pixels, PreviewSource
@@ -28,12 +39,27 @@ from napari_deeper.plugin.widgets.workspace import (
     tabify_beside_ours,
 )
 from napari_deeper.processing.normalization import UNITS
+from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import DeeperError
+from napari_deeper.spectra.progress import Progress
 
 if TYPE_CHECKING:
     import napari
 
+ON_DISK = (
+    "No preview of a cube that stays on disk; Run prepares it from file to file. Try the recipe on a part of it: "
+    "Plugins > DeepeR > Crop."
+)
 NO_STEPS = "There is no step to run: choose a preset, add a step, or check one."
+
+
+@dataclass(frozen=True)
+class FilePrepared:
+    """What was made from file to file, and of which layer."""
+
+    source: Any
+    path: Path
+    notes: tuple[str, ...]
 
 
 class PrepareWidget(DockPage):
@@ -44,7 +70,7 @@ class PrepareWidget(DockPage):
         self.failure = ""  # why the last run ended without results
         self._behind = False  # another tab
         self._source: tuple[Any, Any, PreviewSource] | None = None  # layer, its data, the cube
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(self, self._on_progress, self._on_end, self.refresh)
         self._live = LivePreview(self, self._on_look)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -72,6 +98,7 @@ class PrepareWidget(DockPage):
         page.form.changed.connect(page.steps.show_settings)
         page.rays.find.connect(self.find_rays)
         page.whole.toggled.connect(self._changed)
+        page.target.changed.connect(self._changed)
         page.fit.clicked.connect(page.plot.fit)
         page.foot.run_button.clicked.connect(self.run)
         page.all_button.clicked.connect(self.run_on_all)
@@ -148,7 +175,9 @@ class PrepareWidget(DockPage):
         self.recipes.remember()
         running, problem = self._jobs.running, self._problem()
         self.foot.run_button.setEnabled(not problem and not running)
-        some = bool(cube_layers(self._viewer.layers)) and bool(_on(self.steps.rows()))
+        some = any(not is_stored(la) for la in cube_layers(self._viewer.layers)) and bool(
+            _on(self.steps.rows())
+        )
         self.page.all_button.setEnabled(some and not running)
         self.foot.cancel_button.setEnabled(running)
         self.rays.button.setEnabled(self._source is not None and not self.finder.running)
@@ -157,7 +186,14 @@ class PrepareWidget(DockPage):
     def _problem(self) -> str:
         """Find the cube; return why nothing can be run, or nothing."""
         layer = self.cube.layer()
+        path = stored_path(layer)
+        self.page.target.setVisible(path is not None)
         try:
+            if path is not None:
+                self._source = None
+                self.page.target.propose(path.with_name(f"{path.stem}-prepared.zarr"))
+                check_output(self.page.target.value())
+                return "" if self.recipe().steps else NO_STEPS
             if not self._is_source(layer):
                 self._source = None
                 cube = cube_from_layer(layer)
@@ -189,7 +225,7 @@ class PrepareWidget(DockPage):
             self.plot.show_change(None)
             problem = self._problem()
             self.plot.set_hint("Nothing to preview yet.")
-            self.page.say(problem)
+            self.page.say(problem or (ON_DISK if is_stored(self.cube.layer()) else ""))
             return
         rows, number = self.steps.rows(), self.steps.currentRow()
         whole = self.page.whole.isChecked() or number < 0
@@ -243,12 +279,34 @@ class PrepareWidget(DockPage):
         return self._jobs.running
 
     def run(self) -> None:
-        """Prepare the chosen cube."""
-        self._start([self.cube.layer()])
+        """Prepare the chosen cube; one on disk from file to file."""
+        layer = self.cube.layer()
+        path = stored_path(layer)
+        if path is not None:
+            self._run_file(layer, path)
+            return
+        self._start([layer])
+
+    def _run_file(self, layer: Any, path: Path) -> None:
+        self.failure = ""
+        try:
+            target, recipe = check_output(self.page.target.value()), self.recipe()
+        except DeeperError as error:
+            self._fail(str(error))
+            return
+
+        def work(progress: Progress) -> FilePrepared:
+            return FilePrepared(
+                layer, target, prepare_file(path, target, recipe, progress=progress)
+            )
+
+        self._jobs.start(work)
+        self._on_progress(0.0, "Starting", None)
+        self.refresh()
 
     def run_on_all(self) -> None:
-        """Prepare every cube layer."""
-        self._start(cube_layers(self._viewer.layers))
+        """Prepare every cube layer that is in memory."""
+        self._start([la for la in cube_layers(self._viewer.layers) if not is_stored(la)])
 
     def _start(self, layers: list[Any]) -> None:
         self.failure = ""
@@ -268,18 +326,31 @@ class PrepareWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         self.foot.show_progress(fraction, text, seconds)
 
-    def _on_end(self, prepared: Prepared | None, error: Exception | None) -> None:
-        if prepared is None:
-            self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
-        else:
-            done, notes = prepared
-            for source, cube in done:
-                add_prepared(self._viewer, source, cube)
-                self.cube.keep(source)
-            added = ", ".join(cube.name for _, cube in done)
-            told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
-            self.foot.show_end("\n".join([told, *notes]), done=bool(done))
+    def _on_end(
+        self, prepared: Prepared | FilePrepared | None, error: Exception | None
+    ) -> Pieces | None:
+        if isinstance(prepared, FilePrepared):
+            added = add_stored(self._viewer, prepared.path, like=prepared.source)
+            self.cube.keep(prepared.source)
+            told = f"Wrote {prepared.path} and opened it as '{added.name}'."
+            self.foot.show_end("\n".join([told, *prepared.notes]), done=True)
+            self.refresh()
+            return None
+        if prepared is not None:
+            return self._show(*prepared)
+        self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
         self.refresh()
+        return None
+
+    def _show(self, done: list[tuple[Any, RamanCube]], notes: list[str]) -> Pieces:
+        """Add the results as layers, one in a turn, and tell of them."""
+        for source, cube in done:
+            add_prepared(self._viewer, source, cube)
+            self.cube.keep(source)
+            yield
+        added = ", ".join(cube.name for _, cube in done)
+        told = f"Added {added}. The input stays as it is." if done else "Nothing was added."
+        self.foot.show_end("\n".join([told, *notes]), done=bool(done))
 
     def _fail(self, text: str) -> None:
         self.failure = text

@@ -24,6 +24,7 @@ from napari_deeper.plugin.widgets.prepare_rays import RayBox
 from napari_deeper.plugin.widgets.prepare_recipe import RecipeBox
 from napari_deeper.plugin.widgets.prepare_steps import StepBox
 from napari_deeper.plugin.widgets.run_bar import RunBar
+from napari_deeper.plugin.widgets.target_box import TargetBox
 
 _MESSAGE_HEIGHT = 64
 _CAPTION_HEIGHT = 52  # three lines
@@ -63,6 +64,9 @@ class PreparePage:
             "Make a new layer of every cube layer. Those that were prepared so already are left out (Alt+C)"
         )
         self.foot.buttons.insertWidget(1, self.all_button, 2)
+        self.target = TargetBox(
+            "Result", "The Zarr store that the result is written to; it is opened when it is there"
+        )
         self._lay_out(dock)
 
     def _lay_out(self, dock: QWidget) -> None:
@@ -96,6 +100,7 @@ class PreparePage:
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(parts, stretch=1)
+        layout.addWidget(self.target)
         layout.addWidget(self.foot)
         dock.setMinimumWidth(300)
 

@@ -39,8 +39,7 @@ class RayBox(QWidget):
             "List what this step would remove, before anything is changed (Alt+R). The steps before it are "
             "taken into account"
         )
-        self.clear_button = QPushButton("Clear")
-        self.clear_button.setToolTip("Remove the list and its points on the canvas")
+        self.clear_button = QPushButton()
         self.told = QLabel()
         self.told.setWordWrap(True)
         self.table = QTableWidget()
@@ -67,7 +66,19 @@ class RayBox(QWidget):
         self.button.clicked.connect(self.find)
         self.clear_button.clicked.connect(self.cleared)
         self.table.itemSelectionChanged.connect(self._on_selected)
+        self.show_searching(False)
         self.clear()
+
+    def show_searching(self, searching: bool) -> None:
+        """While rays are looked for, the second button stops that; else it clears the list, if there is one."""
+        self.button.setEnabled(not searching)
+        self.clear_button.setText("Cancel" if searching else "Clear")
+        self.clear_button.setToolTip(
+            "Stop before the next test; nothing is listed"
+            if searching
+            else "Remove the list and its points on the canvas"
+        )
+        self.clear_button.setEnabled(searching or self.table.rowCount() > 0)
 
     def clear(self) -> None:
         """List nothing."""

@@ -65,16 +65,21 @@ class RunBar(QWidget):
 
     def show_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         """Show how far the run is, what it does, and the time left where that is known."""
-        self.bar.setValue(round(1000 * fraction))
         left = "" if seconds is None else f", {duration(seconds)} left"
-        self.bar.setFormat(f"%p %{left}")
+        self._set_bar(round(1000 * fraction), f"%p %{left}")
         self.message.set_text(text)
 
     def show_end(self, text: str, *, done: bool) -> None:
         """Show how the run ended."""
-        self.bar.setValue(1000 if done else 0)
-        self.bar.setFormat("Done" if done else "")
+        self._set_bar(1000 if done else 0, "Done" if done else "")
         self.message.set_text(text)
+
+    def _set_bar(self, value: int, text: str) -> None:
+        # a bar that is told a value paints at once, and the whole window with it; so it does once, and later
+        self.bar.setUpdatesEnabled(False)
+        self.bar.setValue(value)
+        self.bar.setFormat(text)
+        self.bar.setUpdatesEnabled(True)
 
 
 def duration(seconds: float) -> str:

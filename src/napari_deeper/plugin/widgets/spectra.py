@@ -19,10 +19,10 @@ from napari_deeper.plugin.layers import (
     cube_layers,
     dwell_time,
     has_uncertainty,
-    read_at,
-    spectrum_at,
+    pixel_at,
     wavenumbers,
 )
+from napari_deeper.plugin.readings import Readings
 from napari_deeper.plugin.trust_maps import NO_TRUST, drop_orphans, show_trust
 from napari_deeper.plugin.widgets.band_bar import BandBar
 from napari_deeper.plugin.widgets.curve_panel import CurvePanel, intensity_label, scaled
@@ -56,6 +56,7 @@ class SpectraWidget(DockPage):
         self._markers = Markers(self._viewer)
         self._pointer = Pointer(self._viewer, self._on_pin, self._on_browse)
         self._browsed: Place | None = None
+        self._readings = Readings(self, self.refresh)
         self._shown_range: tuple[float, float] | None = None
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setSingleShot(True)
@@ -75,6 +76,7 @@ class SpectraWidget(DockPage):
         # the settings stand beside the plot: on a small screen height is what is short
         foot = QHBoxLayout()
         foot.addWidget(self.panel.status, stretch=1)
+        foot.addWidget(self._heatmaps.stop_button)
         foot.addWidget(self.plot.axes_note)
         curves = QVBoxLayout()
         curves.setSpacing(0)
@@ -119,6 +121,7 @@ class SpectraWidget(DockPage):
         """Let go of the mouse and of the viewer's events."""
         super().release()
         self._redraw_timer.stop()
+        self._readings.release()
         self._heatmaps.release()
         self._markers.release()
         self._pointer.release()
@@ -127,7 +130,7 @@ class SpectraWidget(DockPage):
 
     def pin(self, place: Place, *, add: bool = False) -> None:
         """Show the spectra of a place (y, x) in world units; `add` keeps the markers before it."""
-        if not any(spectrum_at(layer, place, 0) is not None for layer in self._cubes()):
+        if not any(pixel_at(layer, place) is not None for layer in self._cubes()):
             self.panel.status.say("That place lies outside every cube.")
             return
         self._browsed = None
@@ -176,12 +179,15 @@ class SpectraWidget(DockPage):
     # ---- curves -------------------------------------------------------------------------------------------------
 
     def curves(self) -> list[Curve]:
-        """Return one curve per place and cube layer that covers it, in the cube's own intensities."""
+        """Return one curve per place and cube layer that covers it, in the cube's own intensities.
+
+        Those of a cube on disk that are still being read are left out; the dock is drawn again once they are there.
+        """
         curves = []
         places = self.places()
         for marker, place in enumerate(places):
             for i, layer in enumerate(self._cubes()):
-                reading = read_at(layer, place, self.panel.radius.value())
+                reading = self._readings.at(layer, place, self.panel.radius.value())
                 if reading is None:
                     continue
                 name = f"{marker + 1}: {layer.name}" if len(places) > 1 else layer.name
@@ -227,7 +233,7 @@ class SpectraWidget(DockPage):
             where += f"  ({len(places)} places)"
         last = len(places) - 1
         flagged = [curve.name for curve in curves if curve.flagged and curve.marker == last]
-        self.panel.show_place(where, curves, flagged)
+        self.panel.show_place(self._readings.problem or where, curves, flagged)
 
     def _cubes(self) -> list[Any]:
         return cube_layers(self._viewer.layers)

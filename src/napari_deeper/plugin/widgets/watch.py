@@ -29,7 +29,7 @@ from napari_deeper.engine.batch import BatchFile
 from napari_deeper.engine.watch import watch_folder
 from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 from napari_deeper.io.read import read
-from napari_deeper.plugin.jobs import JobRunner
+from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import add_cube
 from napari_deeper.plugin.widgets.dock_page import DockPage
 from napari_deeper.plugin.widgets.form import Remembered
@@ -59,7 +59,9 @@ class WatchWidget(DockPage):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
         self._remembered = Remembered("watch")
-        self._jobs = JobRunner(self, self._on_progress, self._on_end)
+        self._jobs = JobRunner(
+            self, self._on_progress, self._on_end, lambda: self._show_running(False)
+        )
         self._found: queue.SimpleQueue[_Found] = queue.SimpleQueue()
         self.folder, self.out, self.workflow = QLineEdit(), QLineEdit(), QComboBox()
         self.as_layers = QCheckBox("&Show results as layers")
@@ -166,15 +168,14 @@ class WatchWidget(DockPage):
     def _on_progress(self, fraction: float, text: str, seconds: float | None) -> None:
         if self.status.text() != text:
             self.status.setText(text)
-        self._show_found()
+        next(self._show_found(), None)
 
-    def _on_end(self, result: None, error: Exception | None) -> None:
-        self._show_found()
-        self._show_running(False)
+    def _on_end(self, result: None, error: Exception | None) -> Pieces:
         if isinstance(error, Cancelled):
             self.status.setText("Stopped. What is finished is kept, and skipped the next time.")
         elif error is not None:
             self.status.setText(in_words(error, ""))
+        return self._show_found()
 
     def _show_running(self, running: bool) -> None:
         self.start_button.setEnabled(not running)
@@ -182,12 +183,14 @@ class WatchWidget(DockPage):
         for field in (self.folder, self.out, self.workflow, self.as_layers):
             field.setEnabled(not running)
 
-    def _show_found(self) -> None:
+    def _show_found(self) -> Pieces:
+        """Show what was found, a cube in a turn."""
         while not self._found.empty():
             found = self._found.get()
             self.log.appendPlainText(_line(found.file))
             if found.cube is not None:
                 add_cube(self._viewer, found.cube)
+                yield
 
 
 def _with_result(file: BatchFile) -> _Found:

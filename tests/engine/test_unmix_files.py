@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import napari_deeper as nd
-from napari_deeper.engine import large_files, prepare_run, tile_passes
+from napari_deeper.engine import large_files, tile_passes
 from napari_deeper.engine.stored_spectra import measured
 from napari_deeper.engine.unmix_settings import METHODS
 from napari_deeper.engine.work_folder import work_path
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
+from napari_deeper.processing import threads
 from napari_deeper.processing.endmember_count import estimate_n_endmembers
 from napari_deeper.simulate.bands import spectrum
 from napari_deeper.simulate.components import COMPONENTS
@@ -168,7 +169,7 @@ def test_the_folder_is_that_of_one_go(cube, store, tmp_path):
 
 @pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
 def test_a_run_that_was_cancelled_goes_on(cube, store, tmp_path, reads, at, monkeypatch):
-    monkeypatch.setattr(prepare_run, "_MOST_THREADS", 1)  # none is read ahead
+    monkeypatch.setattr(threads, "_MOST_THREADS", 1)  # none is read ahead
     plain = nd.unmix_file(store, params=3)
     n_reads = len(reads)
     reads.clear()
@@ -210,7 +211,7 @@ def test_a_changed_cube_is_begun_anew(cube, store, tmp_path, reads):
 _KILLED = """
 import sys
 import napari_deeper as nd
-from napari_deeper.engine import large_files, prepare_run, tile_passes
+from napari_deeper.engine import large_files, tile_passes
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 for module in (zarr_growing, zarr_rows, zarr_store):
     module.CHUNK = (32, 8, 10)

@@ -172,7 +172,9 @@ def test_a_cancelled_run_goes_on_where_it_was(noisy, tmp_path, monkeypatch):
 def test_windows_are_shared_among_processes(noisy, tmp_path):
     source = nd.write(noisy, tmp_path / "in.zarr")
     nd.denoise_file(source, tmp_path / "alone.zarr", method="low-rank")
+    before = dict(os.environ)
     nd.denoise_file(source, tmp_path / "shared.zarr", method="low-rank", workers=2)
+    assert dict(os.environ) == before  # which processes that are started later get
     alone, shared = (nd.read(tmp_path / f"{name}.zarr") for name in ("alone", "shared"))
     # the last bits depend on the threads of a process
     assert relative(shared.intensity, alone.intensity) < 1e-5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ def connected(scheduler: str, workers: int) -> Iterator[Any]:
         ) from error
     with ExitStack() as stack:
         if not scheduler:
+            stack.enter_context(_environment_kept())
             # No limit of memory: dask would hold workers up for what torch keeps to itself, for ever.
             cluster = distributed.LocalCluster(
                 n_workers=workers,
@@ -92,3 +94,15 @@ class Patience:
                 f"Start workers, for example with: dask worker {address}"
             )
         return f", waiting for a worker at {address}"
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Take back what dask leaves in the environment, such as one thread for every process started later."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-PIXELS = (32, 64, 128, 256)  # a side, at 500 channels
-CHANNELS = (50, 160, 500, 1600)  # at 64 x 64 pixels
+PIXELS = (32, 64, 128, 192)  # a side, at 500 channels
+CHANNELS = (100, 250, 500, 1000)  # at 64 x 64 pixels
 SCALES = (2, 3, 4)  # at 64 x 64 x 500
 VERBS = (
     "denoise auto", "denoise resunet", "denoise low-rank", "super-resolve auto", "super-resolve hyrisr", "unmix",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import napari_deeper as nd
 from napari_deeper import RamanCube
 from napari_deeper.cli import app
 from napari_deeper.engine import large_files, window_run
+from napari_deeper.engine.enhance_files import enhance_file
 from napari_deeper.engine.mosaic import Mosaic
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 from napari_deeper.simulate.instrument import measure
@@ -327,3 +329,15 @@ def test_info_looks_at_a_part_of_a_large_cube(noisy, tmp_path):
     told = CliRunner().invoke(app, ["info", str(source)]).output
     assert "70 x 52 pixels" in told
     assert "3072 of 3640 pixels, spread over the map, which stays on disk" in told
+
+
+def test_enhancing_a_file_super_resolves_what_enhancing_a_cube_does(noisy, tmp_path):
+    source = nd.write(noisy, tmp_path / "in.zarr")
+    quiet = nd.Progress()
+    for method, verbs in (("auto", ["super-resolve"]), ("savgol", ["denoise", "super-resolve"])):
+        first, second = nd.DenoiseParams(method=method), nd.SuperResolveParams()
+        made = enhance_file(source, tmp_path / f"{method}.zarr", first, second, quiet)
+        assert [path.name for path, _ in made] == ["in-denoised.zarr", f"{method}.zarr"]
+        done = [step.verb for step in nd.read(made[-1][0]).provenance]
+        assert done[-len(verbs) :] == verbs and done.count("denoise") == len(verbs) - 1
+        shutil.rmtree(tmp_path / "in-denoised.zarr")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.denoise_files import denoise_file
+from napari_deeper.engine.enhance import is_joint
 from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.super_resolve_files import super_resolve_file
 from napari_deeper.io.zarr_levels import open_levels
@@ -33,8 +34,8 @@ def enhance_file(
 ) -> list[Made]:
     """Run the steps that are not None; return each result with its notes, the last one being the target.
 
-    Between both, the denoised cube is kept beside the target. A run that was stopped goes on when it is
-    started again.
+    With both, the denoised cube is kept beside the target; what is super-resolved is the same as in `enhance`.
+    A run that was stopped goes on when it is started again.
 
     Raises
     ------
@@ -51,7 +52,9 @@ def enhance_file(
             made.append((path, ("It was denoised before with the same settings.",)))
         else:
             made.append((path, denoise_file(source, path, denoise, progress=part)))
-        source, progress = path, progress.part(0.5, 1.0)
+        progress = progress.part(0.5, 1.0)
+        if super_resolve is None or not is_joint(denoise, super_resolve):
+            source = path
     if super_resolve is not None:
         made.append((target, super_resolve_file(source, target, super_resolve, progress=progress)))
     return made

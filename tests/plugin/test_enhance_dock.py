@@ -142,7 +142,7 @@ def test_cancel_adds_nothing(window, big_cube, qtbot):
     assert "Cancelled" in enhance.foot.message.text()
     assert len(viewer.layers) == 1
     assert enhance.foot.run_button.isEnabled()
-    assert not deeper_threads()
+    qtbot.waitUntil(lambda: not deeper_threads(), timeout=10_000)  # it tells before it ends
 
 
 def test_a_cube_of_nan_is_refused_with_its_place(window, small_cube, qtbot):

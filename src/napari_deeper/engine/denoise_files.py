@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_deeper.engine.denoise import DenoiseParams, check_denoise, denoise
 from napari_deeper.engine.denoise_survey import denoise_window, survey_of
-from napari_deeper.engine.large_files import input_of
 from napari_deeper.engine.window_run import (
     Ran,
+    RunsWindows,
     WindowedVerb,
-    common_notes,
-    run_in_windows,
+    file_to_file,
+    notes_of,
+    settings_of_task,
     summary,
 )
-from napari_deeper.io.read import read
-from napari_deeper.io.write import check_output, write
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
-from napari_deeper.spectra.trust import trust_sentences
 
 # Measured pixels that windows of `auto` share; methods that take each spectrum for itself need none.
 _OVERLAP = 32
+# How notes of windows begin that are told of the whole map instead.
+_TOLD = (
+    "auto mixed in",
+    "auto left the spectral network out: its share",
+    "No pixel is flagged",
+    "# of # pixels are flagged",
+)
 _RECORDED = (
     "chosen",
     "network_share",
@@ -87,33 +90,27 @@ def denoise_file(
         As `denoise`, `read` and `write` do.
     """
     p = settings_of.make(DenoiseParams, params, settings)
-    path = check_output(target, overwrite=overwrite)
-    progress = progress or Progress()
-    stored, given = input_of(Path(source), path, reading)
-    if stored is not None:
-        run = partial(
-            run_in_windows,
-            stored,
-            Path(source),
-            path,
-            overwrite=overwrite,
-            progress=progress,
-            workers=workers,
-            scheduler=scheduler,
-        )
-        return _in_windows(stored, p, run)
-    result = denoise(read(Path(source), **given), p, progress=progress)
-    write(result, path, overwrite=overwrite)
-    return (*result.provenance[-1].notes, *trust_sentences(result))
+    return file_to_file(
+        source,
+        target,
+        lambda cube, part: denoise(cube, p, progress=part),
+        lambda stored, run: _in_windows(stored, p, run),
+        growth=1,
+        overwrite=overwrite,
+        reading=reading,
+        workers=workers,
+        scheduler=scheduler,
+        progress=progress,
+    )
 
 
-def _in_windows(stored: StoredCube, p: DenoiseParams, run: Callable[..., None]) -> tuple[str, ...]:
+def _in_windows(stored: StoredCube, p: DenoiseParams, run: RunsWindows) -> tuple[str, ...]:
     outline = RamanCube.from_header(np.zeros((1, 1, stored.shape[2])), stored.header)
     check_denoise(outline, p)
     auto = p.method == "auto"
     verb = WindowedVerb(
         "Denoising",
-        settings_of.to_json(p),
+        settings_of_task(p, p.model),
         scale=1,
         overlap=_OVERLAP if auto else 0,
         beside=("uncertainty", "flagged") if auto else (),
@@ -126,7 +123,7 @@ def _in_windows(stored: StoredCube, p: DenoiseParams, run: Callable[..., None]) 
         n_pixels = stored.shape[0] * stored.shape[1]
         record = settings_of.to_json(p) | summary(ran.facts, _RECORDED)
         record |= {"n_pixels_flagged": ran.n_flagged} if auto else {}
-        notes = [ran.sentence, *common_notes(ran.facts), *_said(ran, n_pixels, auto)]
+        notes = [ran.sentence, *notes_of(ran.facts, _TOLD), *_said(ran, n_pixels, auto)]
         steps.append(Step("denoise", record, tuple(dict.fromkeys(notes))))
         return outline.derive(outline.intensity, steps[0]).header()
 

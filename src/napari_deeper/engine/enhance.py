@@ -8,6 +8,7 @@ from napari_deeper.engine import denoise as denoising
 from napari_deeper.engine import super_resolve as super_resolving
 from napari_deeper.engine.denoise import DenoiseParams, denoise
 from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.processing.shot_noise import remembering
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
@@ -66,13 +67,14 @@ def enhance(
         return progress.part(len(results) / n_runs, (len(results) + 1) / n_runs)
 
     source = cube
-    if denoise_params:
-        source = _denoised(cube, denoise_params, part())
-        results.append(source)
-    if super_resolve_params:
-        joint = denoise_params and is_joint(denoise_params, super_resolve_params)
-        finer_source = cube if joint else source
-        results.append(_super_resolved(finer_source, super_resolve_params, part()))
+    with remembering():  # both steps ask for the noise of the same map
+        if denoise_params:
+            source = _denoised(cube, denoise_params, part())
+            results.append(source)
+        if super_resolve_params:
+            joint = denoise_params and is_joint(denoise_params, super_resolve_params)
+            finer_source = cube if joint else source
+            results.append(_super_resolved(finer_source, super_resolve_params, part()))
     for name in comparators:
         if denoise_params and name in DENOISE_COMPARATORS:
             other = dataclasses.replace(denoise_params, method=name)

@@ -86,7 +86,7 @@ def _plan_super_resolve(cube: RamanCube, p: SuperResolveParams) -> list[str]:
     lines: list[str] = []
     if p.method == "hyrisr" or (p.method == "auto" and p.model):
         lines += _fit(cube, read_card("hyrisr", p.model, p.scale), "interpolated")
-        seconds += len(cube.spectra) * p.scale**2 / _FINE_PIXELS_PER_SECOND / _speed(p)
+        seconds += len(cube.spectra) * p.scale**2 / _FINE_PIXELS_PER_SECOND / _n_cores()
     elif p.method == "auto":
         n_seen = _N_LOOKS * _N_EIGENIMAGES // 2 * len(cube.spectra)
         seconds += n_seen / _EIGENIMAGE_PIXELS_PER_SECOND / _n_cores()

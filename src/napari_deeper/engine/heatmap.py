@@ -172,6 +172,11 @@ def heatmap(cube: RamanCube, params: HeatmapParams | None = None, **settings: An
     p = settings_of.make(HeatmapParams, params, settings)
     spec = spec_of(p)
     image = band_map(cube.intensity, cube.wavenumber, spec, cube.uncertainty)
+    return heatmap_of(image, spec, cube)
+
+
+def heatmap_of(image: NDArray[np.float32], spec: BandSpec, cube: RamanCube) -> Heatmap:
+    """Return a map (y, x) with what is to be told of it; of the cube, name and place count."""
     n_missing = int((~np.isfinite(image)).sum())
     return Heatmap(
         image,

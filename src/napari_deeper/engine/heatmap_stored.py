@@ -14,11 +14,8 @@ from napari_deeper.engine.heatmap import (
     Heatmap,
     HeatmapParams,
     heatmap,
-    intensity_unit,
-    label_of,
-    missing_notes,
+    heatmap_of,
     spec_of,
-    unit_of,
 )
 from napari_deeper.engine.prepare_run import in_threads
 from napari_deeper.io import zarr_levels
@@ -78,19 +75,7 @@ def heatmap_file(
     image = np.full(stored.shape[:2], np.nan, np.float32)
     for tile, values in measure_tiles(stored, spec, progress or Progress()):
         image[tile] = values
-    cube = stored.pixel()
-    n_missing = int((~np.isfinite(image)).sum())
-    return Heatmap(
-        image,
-        unit_of(spec, intensity_unit(cube.metadata)),
-        label_of(spec),
-        spec,
-        cube.name,
-        cube.pixel_size,
-        cube.origin,
-        cube.zoom,
-        missing_notes(n_missing, image.size, spec),
-    )
+    return heatmap_of(image, spec, stored.pixel())
 
 
 def measure_tiles(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.large_files import input_of
 from napari_deeper.engine.super_resolve import (
     SuperResolveParams,
     check_super_resolve,
@@ -20,13 +17,13 @@ from napari_deeper.engine.super_resolve import (
 )
 from napari_deeper.engine.window_run import (
     Ran,
+    RunsWindows,
     WindowedVerb,
-    common_notes,
-    run_in_windows,
+    file_to_file,
+    notes_of,
+    settings_of_task,
     summary,
 )
-from napari_deeper.io.read import read
-from napari_deeper.io.write import check_output, write
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.spectra import params as settings_of
@@ -34,10 +31,11 @@ from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
-from napari_deeper.spectra.trust import trust_sentences
 
 # Measured pixels that windows share.
 _OVERLAP = 16
+# How notes of windows begin that are told of the whole map instead.
+_TOLD = ("auto super-resolved",)
 _RECORDED = (
     "chosen",
     "n_eigenimages",
@@ -94,29 +92,21 @@ def super_resolve_file(
     """
     p = settings_of.make(SuperResolveParams, params, settings)
     check_super_resolve(p)
-    path = check_output(target, overwrite=overwrite)
-    progress = progress or Progress()
-    stored, given = input_of(Path(source), path, reading, growth=p.scale**2)
-    if stored is not None:
-        run = partial(
-            run_in_windows,
-            stored,
-            Path(source),
-            path,
-            overwrite=overwrite,
-            progress=progress,
-            workers=workers,
-            scheduler=scheduler,
-        )
-        return _in_windows(stored, p, run)
-    result = super_resolve(read(Path(source), **given), p, progress=progress)
-    write(result, path, overwrite=overwrite)
-    return (*result.provenance[-1].notes, *trust_sentences(result))
+    return file_to_file(
+        source,
+        target,
+        lambda cube, part: super_resolve(cube, p, progress=part),
+        lambda stored, run: _in_windows(stored, p, run),
+        growth=p.scale**2,
+        overwrite=overwrite,
+        reading=reading,
+        workers=workers,
+        scheduler=scheduler,
+        progress=progress,
+    )
 
 
-def _in_windows(
-    stored: StoredCube, p: SuperResolveParams, run: Callable[..., None]
-) -> tuple[str, ...]:
+def _in_windows(stored: StoredCube, p: SuperResolveParams, run: RunsWindows) -> tuple[str, ...]:
     if p.as_published:
         raise ParameterError(
             "as_published zooms the whole image corner to corner, which a map this large cannot be; leave it out."
@@ -130,7 +120,7 @@ def _in_windows(
 
     verb = WindowedVerb(
         "Super-resolving",
-        settings_of.to_json(p),
+        settings_of_task(p, p.model),
         scale=p.scale,
         overlap=_OVERLAP,
         beside=("uncertainty",) if auto else (),
@@ -142,7 +132,7 @@ def _in_windows(
 
     def header(ran: Ran) -> dict[str, Any]:
         record = settings_of.to_json(p) | summary(ran.facts, _RECORDED)
-        notes = [ran.sentence, *common_notes(ran.facts), *_said(ran, auto)]
+        notes = [ran.sentence, *notes_of(ran.facts, _TOLD), *_said(ran, auto)]
         steps.append(Step("super-resolve", record, tuple(dict.fromkeys(notes))))
         place = place_of(outline, p.scale, p.phase)
         return outline.derive(outline.intensity, steps[0], **place).header()

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_deeper.engine.large_files import input_of
 from napari_deeper.engine.mosaic import Made, Mosaic
 from napari_deeper.engine.tiles import Tile as Window
 from napari_deeper.engine.tiles import cut
 from napari_deeper.engine.window_pool import window_pool
 from napari_deeper.engine.work_folder import WorkFolder, task_of_file, working
-from napari_deeper.io.write import check_output, put_in_place, writing
+from napari_deeper.io.read import read
+from napari_deeper.io.write import check_output, put_in_place, write, writing
 from napari_deeper.io.zarr_growing import GrowingStore
 from napari_deeper.io.zarr_rows import StoredCube
 from napari_deeper.io.zarr_store import FULL
+from napari_deeper.models.user_models import resolve
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError
+from napari_deeper.spectra.params import Params, to_json
 from napari_deeper.spectra.progress import Progress
+from napari_deeper.spectra.trust import trust_sentences
 
 Intensity = NDArray[np.float32]
 
@@ -35,6 +42,9 @@ _SIDES = (32, 512)
 _RESULT = "result.zarr"
 # Of the whole, the part of the time that the coarser levels of a large result take.
 _LEVELS_TAKE = 0.05
+
+
+RunsWindows = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,6 @@ class WindowedVerb:
         The verb on the cube of a window.
     leave
         What becomes of intensities (y, x, channel) that do not vary.
-    side
-        Most pixels along a side of a window; 0: as many as memory is meant to hold.
     """
 
     label: str
@@ -68,7 +76,6 @@ class WindowedVerb:
     beside: Sequence[str]
     run: Callable[[RamanCube, WorkFolder, Progress], RamanCube]
     leave: Callable[[Intensity], Intensity]
-    side: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,49 @@ class Ran:
     facts: Sequence[Mapping[str, Any]]
     sentence: str
     n_flagged: int
+
+
+def file_to_file(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    in_memory: Callable[[RamanCube, Progress], RamanCube],
+    in_windows: Callable[[StoredCube, RunsWindows], tuple[str, ...]],
+    *,
+    growth: int,
+    overwrite: bool,
+    reading: Mapping[str, Any] | None,
+    workers: int,
+    scheduler: str,
+    progress: Progress | None,
+) -> tuple[str, ...]:
+    """Run a verb from file to file, in windows where source or result are large stores; return its notes.
+
+    Parameters
+    ----------
+    in_memory
+        The verb on a cube.
+    in_windows
+        The verb on a stored cube, with what runs it: `run_in_windows` without the arguments known here.
+    growth
+        How many times the values of the source the result has.
+    """
+    path, progress = check_output(target, overwrite=overwrite), progress or Progress()
+    stored, given = input_of(Path(source), path, reading, growth)
+    if stored is None:
+        result = in_memory(read(Path(source), **given), progress)
+        write(result, path, overwrite=overwrite)
+        return (*result.provenance[-1].notes, *trust_sentences(result))
+    run = partial(
+        run_in_windows,
+        stored,
+        Path(source),
+        path,
+        overwrite=overwrite,
+        progress=progress,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    return in_windows(stored, run)
 
 
 def run_in_windows(
@@ -128,7 +178,7 @@ def run_in_windows(
     target = check_output(target, overwrite=overwrite)
     n_y, n_x, n_channels = stored.shape
     shape = (n_y * verb.scale, n_x * verb.scale, n_channels)
-    side = verb.side or window_side(n_channels, verb.scale)
+    side = window_side(n_channels, verb.scale)
     windows = cut(n_y, n_x, side, verb.scale, verb.overlap)
     task = {"verb": verb.label, **verb.settings, "input": task_of_file(source), "side": side}
     with working(target, task) as work, writing(target):
@@ -152,6 +202,13 @@ def run_in_windows(
         store.finish(header(ran), lambda f: last.update(f, "Writing coarser levels for viewers"))
         put_in_place(work.path / _RESULT, target, overwrite=overwrite)
     progress.update(1.0, "Done")
+
+
+def settings_of_task(params: Params, model: str) -> dict[str, Any]:
+    """Return what a result depends on, as JSON types: the settings, and which file own weights are."""
+    task = to_json(params)
+    path = resolve(model) if model else None
+    return task | {"model_file": task_of_file(path) if path and path.exists() else None}
 
 
 def window_side(n_channels: int, scale: int) -> int:
@@ -232,6 +289,25 @@ def summary(facts: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> dict[str
             counted = Counter(map(str, values)).most_common()
             said[key] = counted[0][0] if len(counted) == 1 else dict(counted)
     return said
+
+
+def notes_of(facts: Sequence[Mapping[str, Any]], told: Sequence[str]) -> list[str]:
+    """Return the notes that every window has in the same words, and an example of each kind that some have.
+
+    Parameters
+    ----------
+    told
+        How notes begin that are told of the whole map, with # for numbers.
+    """
+    common = common_notes(facts)
+    kinds: dict[str, list[str]] = {}
+    for f in facts:
+        own = {re.sub(r"\d+(\.\d+)?", "#", n): n for n in f["notes"] if n not in common}
+        for kind, note in own.items():
+            if not kind.startswith(tuple(told)):
+                kinds.setdefault(kind, []).append(note)
+    some = [f"In {len(k)} of {len(facts)} windows, for example: {k[0]}" for k in kinds.values()]
+    return [*common, *some]
 
 
 def common_notes(facts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

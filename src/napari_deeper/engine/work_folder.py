@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.io.write import replacing
-from napari_deeper.spectra.errors import FileError
+from napari_deeper.spectra.errors import (
+    AxisError,
+    CheckpointError,
+    CubeError,
+    FileError,
+    ParameterError,
+)
 
 _TASK, _LOCK = "task.json", "lock"
+# What the same task would end in again.
+_HOPELESS = (CubeError, AxisError, ParameterError, CheckpointError)
 
 
 class WorkFolder:
@@ -26,13 +34,10 @@ class WorkFolder:
     ----------
     path
         The folder.
-    resumed
-        Whether it was there, left by a run of the same task that did not end.
     """
 
-    def __init__(self, path: Path, *, resumed: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.resumed = resumed
 
     def has(self, name: str) -> bool:
         """Tell whether something was saved under a name."""
@@ -75,8 +80,8 @@ class WorkFolder:
 def working(target: Path, task: Mapping[str, Any]) -> Iterator[WorkFolder]:
     """Give the folder in which a result is made; it goes once the block is done.
 
-    If the block raises, or the program is killed, the folder stays, and the same task goes on in it. What
-    another task left there is removed.
+    If the block raises, or the program is killed, the folder stays, and the same task goes on in it, unless
+    input or settings are such that it never could. What another task left there is removed.
 
     Parameters
     ----------
@@ -105,15 +110,23 @@ def working(target: Path, task: Mapping[str, Any]) -> Iterator[WorkFolder]:
     except OSError as error:
         raise FileError(f"{path} cannot be made: {error}.") from error
     try:
-        resumed = _task_of(path) == wanted
-        if not resumed:
+        if _task_of(path) != wanted:
             _clear(path)
-        folder = WorkFolder(path, resumed=resumed)
+        folder = WorkFolder(path)
         folder.save_facts(_TASK, wanted)
-        yield folder
+        try:
+            yield folder
+        except _HOPELESS:
+            _clear(path)
+            raise
+        _clear(path)
     finally:
         lock.release()
-    shutil.rmtree(path, ignore_errors=True)
+        with suppress(
+            OSError
+        ):  # what is left to go on with stays, and so does what another run has begun
+            if [entry.name for entry in path.iterdir()] == [_LOCK]:
+                shutil.rmtree(path)
 
 
 def work_path(target: Path) -> Path:

@@ -9,6 +9,9 @@ its noise is nearly uniform, and scaled back when shrunk.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -33,9 +36,8 @@ _NEGLIGIBLE = 0.2
 # everything.
 _FLOOR = 0.2
 
-# The scales of the last few maps by their digests: who denoises and super-resolves one asks twice.
-_known: dict[bytes, NoiseScale] = {}
-_MOST_KNOWN = 4
+# For the time of one run over a map: its scale by the digest of its spectra, where somebody asks for that.
+_known: ContextVar[dict[bytes, NoiseScale] | None] = ContextVar("known_noise", default=None)
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,24 @@ def estimate(spectra: Spectra) -> NoiseScale:
     ----------
     Scaling by rows and columns: Cochran & Horne 1977, doi 10.1021/ac50014a048.
     """
+    known = _known.get()
+    if known is None:
+        return _estimate(spectra)
     content, shape = np.ascontiguousarray(spectra).data, str(spectra.shape)
     digest = hashlib.blake2b(content, key=shape.encode()).digest()
-    scale = _known.get(digest)
-    if scale is None:
-        scale = _known[digest] = _estimate(spectra)
-    for oldest in list(_known)[:-_MOST_KNOWN]:
-        _known.pop(oldest, None)
-    return scale
+    if digest not in known:
+        known[digest] = _estimate(spectra)
+    return known[digest]
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Estimate the noise of a map once inside, however often it is asked for."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
 
 
 def _estimate(spectra: Spectra) -> NoiseScale:

@@ -118,7 +118,7 @@ class EnhanceWidget(DockPage):
         row.setContentsMargins(6, 0, 6, 4)
         row.addWidget(self.flags_button)
         layout.addLayout(row)
-        self.setMinimumWidth(280)
+        self.setMinimumWidth(324)  # the form, beside the bar that scrolls it
 
     def _connect(self) -> None:
         self.cube.activated.connect(self._changed)

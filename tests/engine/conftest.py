@@ -1,6 +1,7 @@
 """Small networks with random weights: what the engine does around a network does not depend on what it learned."""
 
 import pytest
+import torch
 from engine_cubes import MODEL_AXIS, randomize
 
 from napari_deeper.models.checkpoint import save
@@ -16,6 +17,7 @@ def _card(normalization):
 @pytest.fixture
 def tiny_resunet(tmp_path):
     config = ResUNetConfig(n_channels=100, widths=(4, 6, 8), linear_head=False)
+    torch.manual_seed(0)  # of the weights that it begins with
     return str(save(randomize(ResUNet(config)), tmp_path / "tiny.safetensors", _card("standard")))
 
 
@@ -27,6 +29,7 @@ def tiny_hyrisr(tmp_path):
         config = CompactHyRISRConfig(
             n_channels=100, scale=scale, n_features=16, n_groups=1, n_blocks=1, window=3
         )
+        torch.manual_seed(0)
         model = randomize(CompactHyRISR(config))
         return str(save(model, tmp_path / f"tiny_{scale}x.safetensors", _card("centered")))
 

@@ -1,6 +1,7 @@
 """How networks multiply is a setting, and its effect is recorded."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_deeper.engine import precision as precisions
 from napari_deeper.engine.precision import ready
 from napari_deeper.models.checkpoint import load, save, shipped
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
+from napari_deeper.models.kept import keeping
 from napari_deeper.models.resunet import ResUNet, ResUNetConfig
 from napari_deeper.spectra.errors import ParameterError
 
@@ -75,6 +77,25 @@ def test_auto_takes_bf16_where_it_is_fast(kind, monkeypatch):
         assert ready(checkpoint, "cpu", "auto")[1].description.endswith(expected)
         for asked in ("fp32", "bf16"):
             assert ready(checkpoint, "cpu", asked)[1].description.endswith(asked)
+
+
+def test_a_form_is_made_once_where_networks_are_kept(resunet):
+    place = {}
+
+    def opened(precision="fp32"):
+        with keeping(place):
+            return ready(load(resunet), "cpu", precision)[0]
+
+    first = opened()
+    assert opened() is first
+    assert opened("bf16") is not first
+    assert ready(load(resunet), "cpu", "fp32")[0] is not first
+
+    # other weights under the same name are other weights
+    save(ResUNet(ResUNetConfig(n_channels=MODEL_AXIS.size, widths=(4, 8, 16))), resunet, CARD)
+    later = resunet.stat().st_mtime_ns + 10**9
+    os.utime(resunet, ns=(later, later))
+    assert opened() is not first
 
 
 def test_auto_keeps_fp32_where_bf16_would_change_the_result(has_bf16, resunet, monkeypatch):

@@ -160,8 +160,7 @@ def super_resolve_map(
     spread = None
     if size <= _MOST_UNCERTAINTY:
         spread = composer.variance(mean, variance, noise_kept, progress.part(0.9, 1.0))
-        spread = follow_signal(spread, fine, _FOLLOWS)
-        np.sqrt(spread, out=spread)
+        follow_signal(spread, fine, _FOLLOWS, root=True)
     _restore_flat(fine, intensity, white.alive, p)
     chosen = "eigenimages" if mixture.network else "kriged eigenimages"
     record = {

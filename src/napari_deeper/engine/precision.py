@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from napari_deeper.engine.device import DeviceChoice, choose_device
+from napari_deeper.models.kept import kept
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,6 +38,8 @@ _WITH_BF16 = 8
 def ready(checkpoint: Checkpoint, device: str, precision: str) -> tuple[nn.Module, DeviceChoice]:
     """Bring a network to where it runs, in the form in which it runs fastest.
 
+    Where networks are kept (`napari_deeper.models.kept`), so is that form.
+
     Parameters
     ----------
     checkpoint
@@ -56,6 +59,16 @@ def ready(checkpoint: Checkpoint, device: str, precision: str) -> tuple[nn.Modul
     ParameterError
         If the requested device is not there.
     """
+    place, key = kept(), (checkpoint.path, device, precision)
+    if place is None:
+        return _ready(checkpoint, device, precision)
+    if key not in place or place[key][0] is not checkpoint:
+        place[key] = checkpoint, *_ready(checkpoint, device, precision)
+    _, form, choice = place[key]
+    return form, choice
+
+
+def _ready(checkpoint: Checkpoint, device: str, precision: str) -> tuple[nn.Module, DeviceChoice]:
     from napari_deeper.models.inference import inference_form
 
     choice = choose_device(device)

@@ -82,7 +82,8 @@ def _uncertainty(
             f"The uncertainty was left out: it would take {rest.nbytes / 2**20:.0f} MiB of memory."
         )
         return None
-    variance = follow_signal(shrinkage.variance(shrunk, rest), clean)
+    variance = shrinkage.variance(shrunk, rest)
+    follow_signal(variance, clean)
     variance += found.variance * np.square(sigma)
     return _PART * np.sqrt(variance)
 

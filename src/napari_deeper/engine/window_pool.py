@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_deeper.engine.dask_client import connected
 from napari_deeper.engine.mosaic import Pool
-from napari_deeper.models.kept import keeping
+from napari_deeper.models.kept import keeping, kept
 from napari_deeper.spectra.errors import DeeperError
 from napari_deeper.spectra.progress import Progress
 
@@ -37,7 +37,8 @@ def window_pool(workers: int, scheduler: str, progress: Progress) -> Iterator[Po
         If dask.distributed is not installed, or the cluster does not answer.
     """
     if workers <= 1 and not scheduler:
-        yield None
+        with keeping({} if (place := kept()) is None else place):
+            yield None
         return
     with connected(scheduler, workers) as client:
 

@@ -56,10 +56,6 @@ class Prior:
     variance: float
     texture: float
 
-    def covariance(self, distance: Array) -> Array:
-        """Return the covariance of the field (without texture) at distances in measured pixels."""
-        return self.variance * _matern(distance, self.nu, self.length)
-
 
 def krige(
     intensity: Images, scale: int, phase: int = 1, *, with_variance: bool = False
@@ -234,32 +230,64 @@ def _places(n: int, side: int, most: int) -> Iterator[tuple[NDArray[np.int_], ND
         yield np.array([side // 2]), middle[None, start : start + most]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=32)
 def _stencils(prior: Prior, sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
     """Return weights (y, x, s, s, side, side) and variances (y, x, s, s) of all places of a window."""
-    apart, between = _distances(sides, scale, phase)
+    field = _field(prior.nu, prior.length, sides, scale, phase)
     texture = prior.texture * prior.variance
-    matrix = prior.covariance(between)
-    matrix[np.diag_indices_from(matrix)] += texture + 1
-    cross = prior.covariance(apart) + texture * (apart < 1e-9)
-    inverse = np.linalg.inv(matrix)
-    known = cross @ inverse
+    scaled = field.vectors / (prior.variance * field.values + texture + 1)
+    inverse = scaled @ field.vectors.T  # of the covariance of what was measured
+    known = (prior.variance * field.turned) @ scaled.T
+    known[field.measured] += texture * inverse
     one = inverse.sum(axis=1)
     lack = 1 - known.sum(axis=1)  # what the weights lack to 1 goes to the estimated mean
-    weights = known + lack[:, None] * one / one.sum()
-    variance = prior.variance + texture - (known * cross).sum(axis=1) + lack**2 / one.sum()
+    told = prior.variance * np.einsum("fp,fp->f", known, field.cross)
+    told[field.measured] += texture * np.diagonal(known[field.measured])
+    variance = prior.variance + texture - told + lack**2 / one.sum()
+    known += lack[:, None] * (one / one.sum())
     shape = sides[0], scale, sides[1], scale
-    stencil = weights.reshape(*shape, *sides).transpose(0, 2, 1, 3, 4, 5)
+    stencil = known.reshape(*shape, *sides).transpose(0, 2, 1, 3, 4, 5)
     return stencil, np.maximum(variance, 0).reshape(shape).transpose(0, 2, 1, 3)
 
 
+@dataclass(frozen=True)
+class _Field:
+    """A Matern field of variance 1 in a window: what all priors of its smoothness and length share.
+
+    Parameters
+    ----------
+    cross
+        (fine, pixel) covariances.
+    values, vectors
+        Of the (pixel, pixel) covariances.
+    turned
+        ``cross @ vectors``.
+    measured
+        (pixel,): which fine pixel each is.
+    """
+
+    cross: Array
+    values: Array
+    vectors: Array
+    turned: Array
+    measured: NDArray[np.intp]
+
+
+@lru_cache(maxsize=32)
+def _field(nu: float, length: float, sides: tuple[int, int], scale: int, phase: int) -> _Field:
+    apart = _distances(sides, scale, phase)
+    cross = _matern(apart, nu, length)
+    values, vectors = _spectrum(*sides, nu, length)
+    return _Field(cross, values, vectors, cross @ vectors, apart.argmin(axis=0))
+
+
 @lru_cache(maxsize=8)
-def _distances(sides: tuple[int, int], scale: int, phase: int) -> tuple[Array, Array]:
-    """Return those of a window's fine pixels, and of its pixels, from its pixels."""
+def _distances(sides: tuple[int, int], scale: int, phase: int) -> Array:
+    """Return those of a window's fine pixels from its pixels, (fine, pixel)."""
     pixels = _points(np.arange(sides[0]), np.arange(sides[1]))
     fine = (np.arange(max(sides) * scale) - phase) / scale
     targets = _points(fine[: sides[0] * scale], fine[: sides[1] * scale])
-    return _distance(targets, pixels), _distance(pixels, pixels)
+    return _distance(targets, pixels)
 
 
 def _matern(distance: Array, nu: float, length: float) -> Array:

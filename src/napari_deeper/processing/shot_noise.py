@@ -26,6 +26,8 @@ Spectra = NDArray[np.float32]
 Vector = NDArray[np.float64]
 
 _MIN_PIXELS = 64
+# Intensities that the borders of bins are found from: enough, and far fewer than there are.
+_BORDERS_FROM = 2**18
 _N_BINS = 32
 _MAX_ROUNDS = 6
 _SETTLED = 0.02
@@ -262,7 +264,8 @@ class _Bins:
 
     @classmethod
     def of(cls, level: NDArray[np.floating]) -> _Bins:
-        borders = np.quantile(level, np.linspace(0, 1, _N_BINS + 1)[1:-1])
+        some = level[:: max(1, level.size // _BORDERS_FROM)]
+        borders = np.quantile(some, np.linspace(0, 1, _N_BINS + 1)[1:-1])
         place = np.searchsorted(borders, level.ravel(), side="right")
         n = np.bincount(place, minlength=_N_BINS)
         mean_level = np.bincount(place, level.ravel(), _N_BINS) / np.maximum(n, 1)

@@ -129,8 +129,10 @@ def wavelet_variance(smooth: Spectra, sigma: float, part: Spectra) -> Spectra:
     return np.asarray(scipy.ndimage.gaussian_filter1d(total, _CHANNELS_ALIKE, axis=1), np.float32)
 
 
-def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> Spectra:
-    """Shift a variance to where there is more signal, keeping its mean.
+def follow_signal(
+    variance: Spectra, intensity: Spectra, power: float = 0.5, *, root: bool = False
+) -> None:
+    """Shift a variance in place to where there is more signal, keeping its mean.
 
     What is dropped from a fit is a part of the signal, and there is more of it where the signal is
     strong. On simulated and measured maps the squared error rises over the variance of a low-rank
@@ -142,8 +144,9 @@ def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> 
         (..., channel): expected squared error, and the result that it is of.
     power
         Of the signal, by which the error rises over the variance.
+    root
+        Leave the root of the shifted variance.
     """
-    shifted = np.empty_like(variance)
     n_together = max(1, _TOGETHER // max(1, variance[0].size))
 
     def total(rows: slice) -> float:
@@ -154,21 +157,26 @@ def follow_signal(variance: Spectra, intensity: Spectra, power: float = 0.5) -> 
     floor = np.float32(np.square(_FAINTEST * mean_signal))
 
     def shift(rows: slice) -> tuple[float, float]:
-        weight = np.square(np.maximum(intensity[rows], 0))
-        weight += variance[rows]
+        part = variance[rows]
+        before = float(part.sum(dtype=np.float64))
+        weight = np.maximum(intensity[rows], 0)
+        np.square(weight, out=weight)
+        weight += part
         weight += floor
         _raise(weight, power / 2)
-        np.multiply(weight, variance[rows], out=shifted[rows])
-        return tuple(float(each[rows].sum(dtype=np.float64)) for each in (variance, shifted))  # type: ignore[return-value]
+        part *= weight
+        return before, float(part.sum(dtype=np.float64))
 
     before, after = np.sum(over_rows(shift, len(variance), n_together), axis=0)
-    if not after > 0:
-        return variance
-    factor = np.float32(before / after)
-    over_rows(
-        lambda rows: np.multiply(shifted[rows], factor, out=shifted[rows]), len(shifted), n_together
-    )
-    return shifted
+    factor = np.float32(before / after) if after > 0 else np.float32(1)
+
+    def level(rows: slice) -> None:
+        part = variance[rows]
+        part *= factor
+        if root:
+            np.sqrt(part, out=part)
+
+    over_rows(level, len(variance), n_together)
 
 
 def _raise(values: Spectra, power: float) -> None:

@@ -22,6 +22,7 @@ from napari_deeper.engine.estimate import plan
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.io.write import check_output
 from napari_deeper.io.zarr_levels import StoredLevels
+from napari_deeper.models.kept import keeping
 from napari_deeper.plugin.fit_watch import FitWatch
 from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
@@ -61,6 +62,7 @@ class EnhanceWidget(DockPage):
         self.failure = ""  # why the last run ended without results
         self._source: Any = None
         self._flagged: list[Any] = []  # results of the last run that have flagged pixels
+        self._networks: dict[Any, Any] = {}  # the shipped ones of earlier runs, ready to run
         self._n_steps = 0  # of the last run: results before comparators
         self._show: Callable[[Any], Pieces] = self._show_enhanced  # what is done with the results
         self._jobs = JobRunner(self, self._on_progress, self._on_end, self._on_shown)
@@ -273,9 +275,11 @@ class EnhanceWidget(DockPage):
         self._remembered.save(**self.form.to_json())
 
         def work(progress: Progress) -> tuple[list[RamanCube], list[str]]:
-            results = enhance(
-                cube, request.denoise, request.super_resolve, request.comparators, progress
-            )
+            own = any(step.model for step in request.steps)
+            with keeping({} if own else self._networks):  # own ones can be large
+                results = enhance(
+                    cube, request.denoise, request.super_resolve, request.comparators, progress
+                )
             return results, _tell(results, len(request.steps))
 
         self._show = self._show_enhanced

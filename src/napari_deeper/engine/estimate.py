@@ -126,8 +126,14 @@ def _rounded(value: float) -> str:
 def _speed(p: DenoiseParams | SuperResolveParams) -> float:
     """Return how much faster networks run than on one core in float32."""
     # Only torch knows what auto will do; before it is loaded, the slower is said.
-    fast = p.precision != "fp32" and "torch" in sys.modules and has_fast_bf16("cpu")
+    fast = p.precision != "fp32" and _has_torch() and has_fast_bf16("cpu")
     return _n_cores() * (_FASTER_IN_BF16 if fast else 1.0)
+
+
+def _has_torch() -> bool:
+    """Whether torch is loaded, and not about to be: to ask it then is to wait for it."""
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
 
 
 def _n_cores() -> int:

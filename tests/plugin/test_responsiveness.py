@@ -159,6 +159,35 @@ assert ended.is_set() and len(sys.meta_path) == len(before) - 1
     assert done.returncode == 0, done.stderr
 
 
+def test_no_garbage_is_looked_for_while_a_worker_loads_a_library():
+    code = """
+import gc, sys, threading, weakref
+from napari_deeper.plugin.slow_imports import let_go_while_torch_loads, load_for_layers
+class Node: pass
+node = Node()
+node.itself, alive = node, weakref.ref(node)
+looked = []
+gc.callbacks.append(lambda phase, info: looked.append(info["generation"]) if phase == "start" else None)
+let_go_while_torch_loads()
+def load():
+    load_for_layers()
+    import torch
+gc.collect()
+looked.clear()
+thread = threading.Thread(target=load)
+thread.start()
+thread.join()
+assert "torch" in sys.modules and "pandas" in sys.modules
+assert 2 not in looked, looked
+assert gc.isenabled() and gc.get_freeze_count() == 0
+del node
+gc.collect()
+assert alive() is None
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("side", "form"),
     [

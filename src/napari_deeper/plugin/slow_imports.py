@@ -18,6 +18,8 @@ from types import ModuleType
 # In the order and the way in which torch loads them itself; what is there already is not loaded again.
 _LIBRARIES = (("libtorch_global_deps", True), ("libtorch_python", False))
 
+_FOR_LAYERS = ("pandas", "skimage.color.colorconv")
+
 
 def let_go_while_torch_loads() -> None:
     """Let the window live while a worker is the first to import torch; calling again changes nothing.
@@ -31,10 +33,11 @@ def let_go_while_torch_loads() -> None:
 
 
 def load_for_layers() -> None:
-    """Load what napari loads with its first layer that is no image, for which the window would stand still."""
-    if "pandas" not in sys.modules:
-        with _without_collecting():
-            import_module("pandas")
+    """Load what napari loads with its first layer of labels or points, for which the window would stand still."""
+    for name in _FOR_LAYERS:
+        if name not in sys.modules:
+            with _without_collecting():
+                import_module(name)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from napari_deeper.processing.band_window import Window, share_of_right
 from napari_deeper.spectra.axis import Axis
 
 PEAK = ("height", "position", "width")
-_VALUES_AT_ONCE = 2_000_000  # bounds the memory of what lies between
+_VALUES_AT_ONCE = 2**16  # so that the processor's caches hold what lies between
 Values = NDArray[Any]
 
 

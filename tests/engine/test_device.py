@@ -6,6 +6,7 @@ import torch
 from engine_cubes import MODEL_AXIS, band_cube
 from torch import nn
 
+import napari_deeper as nd
 from napari_deeper.engine import network as running
 from napari_deeper.engine.device import choose_device, is_out_of_memory, run_within_memory
 from napari_deeper.models.checkpoint import Checkpoint
@@ -79,6 +80,35 @@ def test_out_of_memory_halves_the_tile_and_says_so():
     expected = 2 * image.repeat(2, axis=0).repeat(2, axis=1)
     np.testing.assert_allclose(result, expected, atol=1e-4)
     assert notes == ["Memory ran out: the tile was halved from 30 to 7."]
+
+
+def test_tiles_together_give_what_they_give_one_by_one(tiny_hyrisr, monkeypatch):
+    cube, found, at_once = band_cube(shape=(40, 45)), {}, []
+    forward = running._forward_tiles
+
+    def watched(network, low, phase):
+        at_once.append(len(low))
+        return forward(network, low, phase)
+
+    monkeypatch.setattr(running, "_forward_tiles", watched)
+    for n in (1, 4):
+        monkeypatch.setattr(running, "_tiles_at_once", lambda device, n=n: n)
+        settings = {"method": "hyrisr", "model": tiny_hyrisr(2), "tile": 20, "precision": "fp32"}
+        found[n] = nd.super_resolve(cube, **settings).intensity
+
+    assert at_once == 12 * [1] + 3 * [4]
+    np.testing.assert_allclose(found[4], found[1], atol=1e-5 * np.abs(found[1]).max())
+
+
+def test_tiles_go_one_by_one_once_memory_ran_out(monkeypatch):
+    monkeypatch.setattr(running, "_tiles_at_once", lambda device: 16)
+    model, notes = Greedy(1, MemoryError(), scale=2), []
+    image = band_cube(shape=(30, 30)).intensity
+
+    running.super_resolve_image(network_of(model, "hyrisr", 2), image, 1, 20, Progress(), notes)
+
+    assert model.seen[0] == 4 and set(model.seen[1:]) == {1}
+    assert notes == ["Memory ran out: the tile was halved from 20 to 10."]
 
 
 def test_memory_that_never_suffices_ends_with_a_clear_error():

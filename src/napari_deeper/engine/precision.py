@@ -74,13 +74,15 @@ def _ready(checkpoint: Checkpoint, device: str, precision: str) -> tuple[nn.Modu
     choice = choose_device(device)
     model = checkpoint.model.to(choice.device)
     form: nn.Module | None = None
-    if precision == "bf16" or (precision == "auto" and has_fast_bf16(choice.device)):
+    # A GPU runs a HyRISR fastest as it is: its layers are many and small, and our form has more of them.
+    plain = choice.device == "mps" or (choice.device == "cuda" and checkpoint.kind == "hyrisr")
+    if precision == "bf16" or (precision == "auto" and has_fast_bf16(choice.device) and not plain):
         form = inference_form(model, "bf16")
         if precision == "auto" and _deviation(form, checkpoint, choice.device) >= TOLERANCE:
             form = None
     used = "bf16" if form else "fp32"
     # On Apple GPUs other layouts were never tried.
-    form = form or (model if choice.device == "mps" else inference_form(model))
+    form = form or (model if plain else inference_form(model))
     return form, replace(choice, description=f"{choice.description}, {used}")
 
 

@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.training.shared_settings import (
+    Devices,
+    Nodes,
+    Precision,
+    Strategy,
+    Threads,
+    Workers,
+)
 
 # Exit code of a slice that ended before the work did.
 EXIT_UNFINISHED = 3
@@ -94,29 +102,10 @@ class TrainParams:
             "choices": ("auto", "cpu", "gpu", "mps"),
         },
     ] = "auto"
-    devices: Annotated[
-        int,
-        {"label": "Devices", "tooltip": "Of each node; 0: all GPUs", "min": 0, "max": 1024},
-    ] = 1
-    nodes: Annotated[
-        int, {"label": "Nodes", "tooltip": "Machines that train together", "min": 1, "max": 4096}
-    ] = 1
-    strategy: Annotated[
-        str,
-        {
-            "label": "Strategy",
-            "tooltip": "auto: ddp where there are several devices",
-            "choices": ("auto", "ddp"),
-        },
-    ] = "auto"
-    precision: Annotated[
-        str,
-        {
-            "label": "Precision",
-            "tooltip": "auto: bf16 where the device computes it",
-            "choices": ("auto", "bf16", "32"),
-        },
-    ] = "auto"
+    devices: Devices = 1
+    nodes: Nodes = 1
+    strategy: Strategy = "auto"
+    precision: Precision = "auto"
     minutes_per_slice: Annotated[
         float,
         {
@@ -145,19 +134,8 @@ class TrainParams:
             ),
         },
     ] = False
-    workers: Annotated[
-        int,
-        {
-            "label": "Workers",
-            "tooltip": "Processes that make batches; -1: none on a CPU, else one per core, at most 12",
-            "min": -1,
-            "max": 1024,
-        },
-    ] = -1
-    threads: Annotated[
-        int,
-        {"label": "Threads", "tooltip": "Of the CPU; 0: as torch decides", "min": 0, "max": 1024},
-    ] = 0
+    workers: Workers = -1
+    threads: Threads = 0
 
 
 def own_settings(params: TrainParams) -> dict[str, Any]:

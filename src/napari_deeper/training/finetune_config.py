@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from napari_deeper.spectra.errors import ParameterError
+from napari_deeper.training.shared_settings import (
+    Devices,
+    Nodes,
+    Precision,
+    Strategy,
+    Threads,
+    Workers,
+)
 
 WHATS = ("super-resolve", "denoise")
 AUGMENTATIONS = ("turn", "published", "none")
@@ -176,42 +184,12 @@ class FinetuneParams:
             "choices": ("auto", "cpu", "cuda", "mps"),
         },
     ] = "auto"
-    devices: Annotated[
-        int,
-        {"label": "Devices", "tooltip": "Of each node; 0: all GPUs", "min": 0, "max": 1024},
-    ] = 1
-    nodes: Annotated[
-        int, {"label": "Nodes", "tooltip": "Machines that train together", "min": 1, "max": 4096}
-    ] = 1
-    strategy: Annotated[
-        str,
-        {
-            "label": "Strategy",
-            "tooltip": "auto: ddp where there are several devices",
-            "choices": ("auto", "ddp"),
-        },
-    ] = "auto"
-    precision: Annotated[
-        str,
-        {
-            "label": "Precision",
-            "tooltip": "auto: bf16 where the device computes it",
-            "choices": ("auto", "bf16", "32"),
-        },
-    ] = "auto"
-    threads: Annotated[
-        int,
-        {"label": "Threads", "tooltip": "Of the CPU; 0: as torch decides", "min": 0, "max": 1024},
-    ] = 0
-    workers: Annotated[
-        int,
-        {
-            "label": "Workers",
-            "tooltip": "Processes that make batches; -1: none on a CPU, else one per core, at most 12",
-            "min": -1,
-            "max": 1024,
-        },
-    ] = 0
+    devices: Devices = 1
+    nodes: Nodes = 1
+    strategy: Strategy = "auto"
+    precision: Precision = "auto"
+    threads: Threads = 0
+    workers: Workers = 0
     save_seconds: Annotated[
         float,
         {

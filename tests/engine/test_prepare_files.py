@@ -11,7 +11,7 @@ import pytest
 
 import napari_deeper as nd
 from napari_deeper import RamanCube, Recipe
-from napari_deeper.engine import large_files, prepare_run
+from napari_deeper.engine import large_files, prepare_run, prepare_sources, tile_passes
 from napari_deeper.io import zarr_growing, zarr_rows, zarr_store
 from napari_deeper.simulate.cells import cell
 from napari_deeper.simulate.instrument import Instrument, measure
@@ -106,19 +106,53 @@ def test_errors_leave_nothing_behind(raw, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["raw.zarr"]
 
 
-def test_a_cancel_leaves_nothing_behind(raw, tmp_path):
-    source = nd.write(raw, tmp_path / "raw.zarr")
+@pytest.mark.parametrize("stop_at", [0.1, 0.5, 0.8])
+def test_a_run_that_was_stopped_goes_on(raw, tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr(tile_passes, "PART_BYTES", 4 * 500 * 8 * 10)
+    source, target = nd.write(raw, tmp_path / "raw.zarr"), tmp_path / "out.zarr"
+    steps = (nd.BadPixels(missing="neighbors"), nd.Despike(), nd.Normalize("cube-maximum"))
+    recipe = Recipe((*steps, nd.Crop(650.0, 1700.0)))
+    begin, reads = prepare_sources.Stored.__init__, []
+
+    def watched(self, stored):
+        def read(tile):
+            reads.append(tile)
+            return stored.read(tile)
+
+        begin(self, dataclasses.replace(stored, read=read))
+
+    monkeypatch.setattr(prepare_sources.Stored, "__init__", watched)
+    nd.prepare_file(source, tmp_path / "straight.zarr", recipe)
+    n_straight = len(reads)
+    reads.clear()
+
     stop = threading.Event()
 
     def report(fraction: float, text: str) -> None:
-        if fraction > 0.3:
+        if fraction > stop_at:
             stop.set()
 
     with pytest.raises(Cancelled):
-        nd.prepare_file(
-            source, tmp_path / "out.zarr", "raw-for-enhance", progress=nd.Progress(report, stop)
-        )
-    assert [p.name for p in tmp_path.iterdir()] == ["raw.zarr"]
+        nd.prepare_file(source, target, recipe, progress=nd.Progress(report, stop))
+    assert not target.exists() and (tmp_path / ".out.zarr.work").is_dir()
+    n_first = len(reads)
+    told = nd.prepare_file(source, target, recipe)
+    # what was under way when the run was stopped is made again, and one pixel looked at by each step
+    assert len(reads) < n_straight + 2 * len(recipe.steps) + 24
+    assert len(reads) - n_first < n_straight or stop_at == 0.1
+
+    straight, made = nd.read(tmp_path / "straight.zarr"), nd.read(target)
+    np.testing.assert_array_equal(made.intensity, straight.intensity)
+    assert made.provenance[-4:] == straight.provenance[-4:]
+    assert any("cosmic ray" in note for note in told)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out.zarr", "raw.zarr", "straight.zarr"]
+
+    # another recipe starts anew
+    with pytest.raises(Cancelled):
+        nd.prepare_file(source, target, recipe, overwrite=True, progress=nd.Progress(report, stop))
+    nd.prepare_file(source, target, Recipe((nd.Crop(650.0, 900.0),)), overwrite=True)
+    expected = nd.prepare(raw, Recipe((nd.Crop(650.0, 900.0),))).intensity
+    np.testing.assert_array_equal(nd.read(target).intensity, expected)
 
 
 def test_uncertainty_is_not_lost_by_streaming(raw, tmp_path):

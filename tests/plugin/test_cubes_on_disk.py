@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 import napari_deeper as nd
 from napari_deeper.engine import large_files
@@ -408,6 +409,19 @@ class TestWork:
             made.intensity, nd.prepare(cube, nd.Recipe((nd.Bin(2, 2),))).intensity
         )
         assert stored_path(viewer.layers[-1]) == store.with_name("map-prepared.zarr")
+
+    def test_a_stopped_prepare_goes_on(self, store, viewer, qtbot):
+        opened(viewer, store, qtbot)
+        prepare = dock(viewer, "Prepare")
+        prepare.show_recipe(nd.Recipe((nd.Bin(2, 2),)))
+        qtbot.waitUntil(lambda: prepare.foot.run_button.isEnabled())
+        prepare.run()
+        qtbot.mouseClick(prepare.foot.cancel_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: not prepare.running, timeout=60_000)
+        assert prepare.failure == "Cancelled. Run goes on where it was."
+        prepare.run()
+        qtbot.waitUntil(lambda: not prepare.running, timeout=60_000)
+        assert prepare.failure == "" and store.with_name("map-prepared.zarr").is_dir()
 
     def test_components_are_found_in_the_file(self, store, cube, viewer, qtbot):
         layer = opened(viewer, store, qtbot)

@@ -27,6 +27,10 @@ def prepare_file(
 ) -> tuple[str, ...]:
     """Read a cube, prepare it and write the result; return what was found, one sentence each.
 
+    A large ``.zarr`` is worked on tile by tile, in memory that does not grow with it. A run that was cancelled or
+    killed goes on where it was when it is started again with the same arguments; until then what it made stays in
+    the hidden folder ``.NAME.work`` beside the output.
+
     Parameters
     ----------
     source, target
@@ -45,7 +49,12 @@ def prepare_file(
     stored, given = input_of(Path(source), path, reading)
     if stored is not None and not stored.has_trust:
         steps = prepare_stored(
-            stored, path, recipe, overwrite=overwrite, progress=progress or Progress()
+            stored,
+            Path(source),
+            path,
+            recipe,
+            overwrite=overwrite,
+            progress=progress or Progress(),
         )
         return tuple(note for step in steps for note in step.notes)
     cube = read(Path(source), **given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,14 @@ Join = Callable[[Arrays, Arrays], Arrays]
 
 # So much of a cube is done again at most when a run that was stopped goes on.
 PART_BYTES = 128 * 2**20
+
+
+def parts_of(tiles: Sequence[Tile], n_channels: int) -> list[list[Tile]]:
+    """Return tiles in order, as many together as `PART_BYTES` hold, the first being as large as any."""
+    rows, columns = tiles[0]
+    n_values = (rows.stop - rows.start) * (columns.stop - columns.start) * n_channels
+    n_together = max(1, PART_BYTES // (4 * n_values))
+    return [list(tiles[i : i + n_together]) for i in range(0, len(tiles), n_together)]
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,7 @@ class TilePasses:
         self.stored = stored
         self._kept = parts
         self._rest = progress
-        tiles = tiles_of(stored.shape)
-        n_together = max(1, PART_BYTES // (4 * stored.shape[2] * len(self.pixels(tiles[:1]))))
-        self._parts = [tiles[i : i + n_together] for i in range(0, len(tiles), n_together)]
+        self._parts = parts_of(tiles_of(stored.shape), stored.shape[2])
 
     def pixels(self, tiles: Iterable[Tile]) -> Pixels:
         """Return the pixels of some tiles, counted along the rows of the map, tile after tile."""

@@ -67,6 +67,7 @@ class PrepareWidget(DockPage):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
+        self._if_stopped = ""  # what a cancel of this run is told as
         self.failure = ""  # why the last run ended without results
         self._behind = False  # another tab
         self._source: tuple[Any, Any, PreviewSource] | None = None  # layer, its data, the cube
@@ -300,6 +301,7 @@ class PrepareWidget(DockPage):
                 layer, target, prepare_file(path, target, recipe, progress=progress)
             )
 
+        self._if_stopped = "Cancelled. Run goes on where it was."
         self._jobs.start(work)
         self._on_progress(0.0, "Starting", None)
         self.refresh()
@@ -319,6 +321,7 @@ class PrepareWidget(DockPage):
         if not recipe.steps:
             self._fail(NO_STEPS)
             return
+        self._if_stopped = "Cancelled. Nothing was added."
         self._jobs.start(lambda progress: prepare_each(cubes, recipe, progress))
         self._on_progress(0.0, "Starting", None)
         self.refresh()
@@ -338,7 +341,7 @@ class PrepareWidget(DockPage):
             return None
         if prepared is not None:
             return self._show(*prepared)
-        self._fail(in_words(error, "Cancelled. Nothing was added.") if error else "")
+        self._fail(in_words(error, self._if_stopped) if error else "")
         self.refresh()
         return None
 

@@ -156,16 +156,23 @@ def halved(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     for start in range(0, channel, _PLANES):  # in parts, since sums are double
         part = planes[start : start + _PLANES]
         finite = np.isfinite(part)
-        counts = _paired_sums(finite.astype(np.float64))
-        sums = _paired_sums(np.where(finite, part, 0).astype(np.float64))
+        if finite.all():
+            counts = _paired_sums(np.ones((1, y, x)))
+            sums = _paired_sums(part)
+        else:
+            counts, sums = _paired_sums(finite), _paired_sums(np.where(finite, part, 0))
         means = np.full(sums.shape, np.nan)
         np.divide(sums, counts, out=means, where=counts > 0)
         small[start : start + _PLANES] = means
     return small
 
 
-def _paired_sums(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _paired_sums(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the sums of neighbors along y and x in double precision; the last of an odd axis stays alone."""
     for axis in (1, 2):
-        starts = np.arange(0, values.shape[axis], 2)
-        values = np.add.reduceat(values, starts, axis=axis)
+        values = np.moveaxis(values, axis, 0)
+        sums = values[::2].astype(np.float64)
+        second = values[1::2]
+        sums[: len(second)] += second
+        values = np.moveaxis(sums, 0, axis)
     return values

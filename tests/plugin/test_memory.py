@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 import napari_deeper as nd
+from napari_deeper.models.checkpoint import shipped
 from napari_deeper.plugin.layers import add_cube
 from napari_deeper.simulate.bands import spectrum
 from napari_deeper.simulate.components import COMPONENTS
@@ -173,25 +175,44 @@ def test_bands_of_cubes_that_are_gone_are_refused_in_words(make_napari_viewer, q
     assert len(viewer.layers) == 1  # what was found over all channels is still known
 
 
-def test_networks_are_let_go_of_after_a_run(make_napari_viewer, qtbot):
+def test_shipped_networks_are_kept_by_the_dock_and_own_ones_are_not(
+    make_napari_viewer, qtbot, tmp_path
+):
     import torch
 
     def networks():
         gc.collect()
-        return [o for o in gc.get_objects() if issubclass(type(o), torch.nn.Module)]
+        return {id(o) for o in gc.get_objects() if issubclass(type(o), torch.nn.Module)}
 
     others = networks()  # of other tests
+    own = tmp_path / "own.safetensors"
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(shipped("resunet").with_suffix(suffix), own.with_suffix(suffix))
     viewer = make_napari_viewer()
     _, dock = viewer.window.add_plugin_dock_widget("napari-deeper", "Enhance")
     add_cube(viewer, make_cube())
     dock.form.denoise.set_field("method", "resunet")
-    dock.form.super_resolve_on.setChecked(True)
-    dock.refresh()
-    click(qtbot, dock.foot.run_button)
-    wait(qtbot, lambda: not dock.running)
-    assert len(viewer.layers) == 3, dock.failure
-    known = {id(network) for network in others}
-    assert not [network for network in networks() if id(network) not in known]
+    dock.form.super_resolve_on.setChecked(False)
+
+    def run(dock, model):
+        dock.form.denoise_weights.set_value(model)
+        dock.refresh()
+        click(qtbot, dock.foot.run_button)
+        wait(qtbot, lambda: not dock.running)
+        assert not dock.failure
+
+    run(dock, str(own))
+    assert networks() <= others
+    run(dock, "")
+    kept = networks() - others
+    assert kept
+    run(dock, "")
+    run(dock, str(own))
+    assert networks() - others == kept
+    viewer.window.remove_dock_widget(dock)
+    del dock
+    qtbot.wait(200)
+    assert networks() <= others
 
 
 def test_memory_comes_back_when_layers_are_removed(make_napari_viewer, qtbot):

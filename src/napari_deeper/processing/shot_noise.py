@@ -119,14 +119,15 @@ def remembering() -> Iterator[None]:
 
 
 def _estimate(spectra: Spectra) -> NoiseScale:
-    sigma = low_rank.noise_level(spectra)
+    fit = low_rank.fit_smooth(spectra)
+    sigma = fit.sigma
     scale = _uniform(spectra, sigma)
     if spectra.shape[0] < _MIN_PIXELS or sigma <= 0:
         return scale
     signal = _Signal.of(spectra)
-    share = 0.0
+    share, rest = 0.0, spectra - fit.intensity
     for _ in range(_MAX_ROUNDS):
-        constant, slope = _fit(spectra - scale.shrink(spectra), signal)
+        constant, slope = _fit(rest, signal)
         if slope * signal.high < _NEGLIGIBLE * constant:
             return scale
         before, share = share, slope * signal.mean / (constant + slope * signal.mean)
@@ -135,6 +136,7 @@ def _estimate(spectra: Spectra) -> NoiseScale:
         scale = _proportional(signal, (1 - share) * sigma**2, share * sigma**2 / signal.mean)
         if abs(share - before) < _SETTLED:
             break
+        rest = spectra - scale.shrink(spectra)
     return _raise(scale, spectra)
 
 

@@ -134,9 +134,10 @@ class EnhanceWidget(DockPage):
         self.listen_to_layers(self._changed, removed=self._on_removed, active=self._on_active)
 
     def release(self) -> None:
-        """Stop the run and let go of the viewer's events."""
+        """Stop the run, and let go of the viewer's events and of the networks."""
         super().release()
         self._jobs.stop()
+        self._networks.clear()
         self._fit_watch.stop()
         self._refresh_timer.stop()
 

@@ -35,7 +35,7 @@ from napari_deeper.models.scaling import normalize
 
 PUBLISHED_BATCH = 256
 # Standard deviation over the strong intensities of a cell: the spectral network takes part in auto there.
-WHITE_NOISE = 0.2
+WHITE_NOISE = 0.4
 
 Way = Callable[[], Tensor]
 

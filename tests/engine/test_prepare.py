@@ -16,6 +16,7 @@ from napari_deeper import RamanCube, Recipe
 from napari_deeper.engine import prepare_run
 from napari_deeper.engine.prepare_settings import BASELINES, NORMALIZATIONS
 from napari_deeper.engine.recipe import PRESETS, STEPS
+from napari_deeper.processing import threads
 from napari_deeper.simulate.cells import cell
 from napari_deeper.simulate.instrument import Instrument, measure
 from napari_deeper.spectra.errors import AxisError, Cancelled, CubeError, FileError, ParameterError
@@ -154,7 +155,7 @@ def test_blocks_and_threads_change_nothing(raw, monkeypatch):
     )
     whole = nd.prepare(raw, recipe)
     monkeypatch.setattr(prepare_run, "_BLOCK", 24 * 500 * 3)
-    monkeypatch.setattr(prepare_run, "n_threads", lambda: 3)
+    monkeypatch.setattr(threads, "n_threads", lambda: 3)
     cut = nd.prepare(raw, recipe)
     np.testing.assert_allclose(cut.intensity, whole.intensity, rtol=1e-4, atol=1e-7)
     assert [s.to_json() for s in cut.provenance[:3]] == [s.to_json() for s in whole.provenance[:3]]

@@ -17,7 +17,6 @@ from napari_deeper.engine.heatmap import (
     heatmap_of,
     spec_of,
 )
-from napari_deeper.engine.prepare_run import in_threads
 from napari_deeper.io import zarr_levels
 from napari_deeper.io.read import read
 from napari_deeper.io.zarr_levels import StoredLevels, open_levels
@@ -32,6 +31,7 @@ from napari_deeper.processing.band_maps import (
     divide,
     window_of,
 )
+from napari_deeper.processing.threads import in_threads
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.progress import Progress

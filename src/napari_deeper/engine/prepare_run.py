@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +19,13 @@ from napari_deeper.engine.prepare_steps import (
     Treated,
 )
 from napari_deeper.engine.recipe import kind_of
-from napari_deeper.processing.threads import n_threads
+from napari_deeper.processing.threads import in_threads
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.axis import Axis
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import CubeError
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
-
-Block = TypeVar("Block")
-Made = TypeVar("Made")
 
 # Values in a block: enough for numpy to be quick, few enough for the caches and for a cancel to be soon.
 _BLOCK = 2**19
@@ -235,42 +231,3 @@ def add(found: dict[str, float], treated: Treated) -> None:
     """Add the numbers of a block to those of the map."""
     for key, value in treated.found.items():
         found[key] = found.get(key, 0.0) + value
-
-
-def in_threads(
-    treat: Callable[[Block], Made],
-    blocks: Sequence[Block],
-    progress: Progress,
-    label: str,
-    at_once: int | None = None,
-) -> Iterator[tuple[Block, Made]]:
-    """Yield what each block becomes as it is done; a cancel is heard between blocks.
-
-    As many at once as there are threads, unless fewer are asked for.
-    """
-    n_at_once = at_once or n_threads()
-    if len(blocks) == 1 or n_at_once == 1:
-        for done, block in enumerate(blocks):
-            progress.update(done / len(blocks), label)
-            yield block, treat(block)
-        return
-    with ThreadPoolExecutor(n_at_once) as pool:
-        waiting: dict[Future[Made], Block] = {}
-        ahead = list(reversed(blocks))
-        done = 0
-        try:
-            while True:
-                # No more in flight than threads and one each to come, so that memory stays bounded.
-                while ahead and len(waiting) < 2 * n_at_once:
-                    block = ahead.pop()
-                    waiting[pool.submit(treat, block)] = block
-                if not waiting:
-                    return
-                progress.update(done / len(blocks), label)
-                ready, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    done += 1
-                    yield waiting.pop(future), future.result()
-        finally:
-            for future in waiting:
-                future.cancel()

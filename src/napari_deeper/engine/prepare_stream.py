@@ -17,7 +17,6 @@ from napari_deeper.engine.prepare import at_step
 from napari_deeper.engine.prepare_run import (
     history,
     in_order,
-    in_threads,
     sum_up,
 )
 from napari_deeper.engine.prepare_settings import Bin, CropMap, Settings
@@ -29,6 +28,7 @@ from napari_deeper.engine.work_folder import WorkFolder, task_of_file, working
 from napari_deeper.io.write import put_in_place, writing
 from napari_deeper.io.zarr_growing import GrowingStore
 from napari_deeper.io.zarr_rows import StoredCube, Tile, pixels_of, tiles_of
+from napari_deeper.processing.threads import in_threads
 from napari_deeper.spectra.progress import Progress
 from napari_deeper.spectra.provenance import Step
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.prepare_run import in_threads
 from napari_deeper.engine.work_folder import WorkFolder
 from napari_deeper.io.zarr_rows import StoredCube, Tile, pixels_of, tiles_of
+from napari_deeper.processing.threads import in_threads
 from napari_deeper.spectra.progress import Progress
 
 Arrays = dict[str, NDArray[Any]]

@@ -1,12 +1,15 @@
-"""Work on rows of arrays in several threads: numpy and scipy let others run while they compute."""
+"""Work on parts of arrays in several threads: numpy and scipy let others run while they compute."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from napari_deeper.spectra.progress import Progress
+
+Block = TypeVar("Block")
 Made = TypeVar("Made")
 
 _MOST_THREADS = 8
@@ -29,3 +32,42 @@ def over_rows(work: Callable[[slice], Made], n_rows: int, n_together: int) -> li
         return [work(part) for part in parts]
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(work, parts))
+
+
+def in_threads(
+    treat: Callable[[Block], Made],
+    blocks: Sequence[Block],
+    progress: Progress,
+    label: str,
+    at_once: int | None = None,
+) -> Iterator[tuple[Block, Made]]:
+    """Yield what each block becomes as it is done; a cancel is heard between blocks.
+
+    As many at once as there are threads, unless fewer are asked for.
+    """
+    n_at_once = at_once or n_threads()
+    if len(blocks) == 1 or n_at_once == 1:
+        for done, block in enumerate(blocks):
+            progress.update(done / len(blocks), label)
+            yield block, treat(block)
+        return
+    with ThreadPoolExecutor(n_at_once) as pool:
+        waiting: dict[Future[Made], Block] = {}
+        ahead = list(reversed(blocks))
+        done = 0
+        try:
+            while True:
+                # No more in flight than threads and one each to come, so that memory stays bounded.
+                while ahead and len(waiting) < 2 * n_at_once:
+                    block = ahead.pop()
+                    waiting[pool.submit(treat, block)] = block
+                if not waiting:
+                    return
+                progress.update(done / len(blocks), label)
+                ready, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    done += 1
+                    yield waiting.pop(future), future.result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -16,8 +16,7 @@ import numpy as np
 from pybaselines import Baseline as Pybaselines
 
 import napari_deeper as nd
-from napari_deeper.engine import prepare_run
-from napari_deeper.processing import whittaker
+from napari_deeper.processing import threads, whittaker
 from napari_deeper.processing.despike import find_rays
 from napari_deeper.processing.noise import sigma_per_pixel
 from napari_deeper.simulate.cells import cell
@@ -83,7 +82,7 @@ def baselines(spectra: np.ndarray, n_repeats: int) -> None:
 
 
 def steps(cube: nd.RamanCube, n_repeats: int) -> None:
-    print(f"\n{prepare_run.n_threads()} threads, {' x '.join(str(n) for n in cube.shape)}:\n")
+    print(f"\n{threads.n_threads()} threads, {' x '.join(str(n) for n in cube.shape)}:\n")
     print("| steps | s | processor s |\n|---|---|---|")
     even = nd.Resample("spacing", spacing=2.0)
     for name, recipe in (

@@ -107,8 +107,7 @@ def wavelet(spectra: Spectra, sigma: float | None = None, n_shifts: int = _N_SHI
 
     References
     ----------
-    ---------- Chang, Yu & Vetterli 2000, doi 10.1109/83.862633; Coifman & Donoho 1995, doi
-    10.1007/978-1-4612-2544-7_9.
+    Chang, Yu & Vetterli 2000, doi 10.1109/83.862633; Coifman & Donoho 1995, doi 10.1007/978-1-4612-2544-7_9.
     """
     n_channels = spectra.shape[1]
     level = min(_MAX_LEVEL, pywt.dwt_max_level(n_channels, pywt.Wavelet(_WAVELET).dec_len))

@@ -27,7 +27,7 @@ from simulated_cells import SEEDS, expose
 
 import napari_deeper as nd
 from napari_deeper.engine.evaluation_runs import crop_to_cells, sample
-from napari_deeper.engine.super_resolve import INTERPOLATIONS
+from napari_deeper.engine.super_resolve_params import INTERPOLATIONS
 from napari_deeper.processing import classes, tuned
 from napari_deeper.processing.interpolation import upsample
 from napari_deeper.processing.kriging import krige

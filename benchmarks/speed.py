@@ -14,11 +14,11 @@ import torch
 from simulated_cells import SEEDS, expose
 
 import napari_deeper as nd
-from napari_deeper.engine.denoise import METHODS as DENOISERS
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import METHODS as DENOISERS
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.enhance import enhance
-from napari_deeper.engine.super_resolve import METHODS as SUPER_RESOLVERS
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import METHODS as SUPER_RESOLVERS
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 
 N_REPEATS = 3
 

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import napari_deeper as nd
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.device import choose_device
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.network import MOST_ON_CPU
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.models.hyrisr import HyRISR, HyRISRConfig
 from napari_deeper.models.inference import DTYPES, deviation, inference_form
 from napari_deeper.models.kept import keeping

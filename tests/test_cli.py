@@ -20,8 +20,8 @@ from typer.testing import CliRunner, Result
 import napari_deeper as nd
 from napari_deeper.cli import app
 from napari_deeper.engine import denoise_files, super_resolve_files
-from napari_deeper.engine.denoise import DenoiseParams
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.denoise_params import DenoiseParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.spectra.errors import Cancelled
 from napari_deeper.spectra.provenance import Step
 

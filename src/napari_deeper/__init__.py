@@ -9,13 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_deeper.engine.batch import BatchFile, batch
+    from napari_deeper.engine.batch import batch
+    from napari_deeper.engine.batch_task import BatchFile
     from napari_deeper.engine.compare import compare, difference_map
     from napari_deeper.engine.compare_report import write_comparison
     from napari_deeper.engine.compare_settings import CompareParams
     from napari_deeper.engine.compare_tests import compare_over_cubes
-    from napari_deeper.engine.denoise import DenoiseParams, denoise
+    from napari_deeper.engine.denoise import denoise
     from napari_deeper.engine.denoise_files import denoise_file
+    from napari_deeper.engine.denoise_params import DenoiseParams
     from napari_deeper.engine.evaluate import EvaluateParams, evaluate
     from napari_deeper.engine.evaluation_report import write_report
     from napari_deeper.engine.figure import FigureParams, make_figure
@@ -52,8 +54,9 @@ if TYPE_CHECKING:
     )
     from napari_deeper.engine.rays import cosmic_rays
     from napari_deeper.engine.recipe import Recipe, read_recipe, write_recipe
-    from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+    from napari_deeper.engine.super_resolve import super_resolve
     from napari_deeper.engine.super_resolve_files import super_resolve_file
+    from napari_deeper.engine.super_resolve_params import SuperResolveParams
     from napari_deeper.engine.unmix import abundances, unmix, unmix_with
     from napari_deeper.engine.unmix_files import unmix_file
     from napari_deeper.engine.unmix_settings import UnmixParams
@@ -83,13 +86,13 @@ if TYPE_CHECKING:
 _HOME = {
     "BadPixels": "engine.prepare_settings",
     "Baseline": "engine.prepare_settings",
-    "BatchFile": "engine.batch",
+    "BatchFile": "engine.batch_task",
     "Bin": "engine.prepare_settings",
     "CompareParams": "engine.compare_settings",
     "Crop": "engine.prepare_settings",
     "CropMap": "engine.prepare_settings",
     "DeeperError": "spectra.errors",
-    "DenoiseParams": "engine.denoise",
+    "DenoiseParams": "engine.denoise_params",
     "Despike": "engine.prepare_settings",
     "Endmembers": "spectra.endmembers",
     "EvaluateParams": "engine.evaluate",
@@ -118,7 +121,7 @@ _HOME = {
     "Resample": "engine.prepare_settings",
     "Smooth": "engine.prepare_settings",
     "SuggestParams": "processing.patch_suggestion",
-    "SuperResolveParams": "engine.super_resolve",
+    "SuperResolveParams": "engine.super_resolve_params",
     "TrainParams": "training.config",
     "UnmixParams": "engine.unmix_settings",
     "Unmixed": "engine.unmixed",

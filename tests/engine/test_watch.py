@@ -10,7 +10,7 @@ import pytest
 
 import napari_deeper as nd
 from napari_deeper import DenoiseParams, Workflow
-from napari_deeper.engine.batch import BatchFile
+from napari_deeper.engine.batch_task import BatchFile
 from napari_deeper.engine.watch import Watcher
 from napari_deeper.spectra.errors import Cancelled, FileError, ParameterError
 

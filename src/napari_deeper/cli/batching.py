@@ -11,7 +11,8 @@ import typer
 
 from napari_deeper.cli.console import EXIT_ERROR, kept_so_far, progress_bar
 from napari_deeper.cli.flags import reading_from
-from napari_deeper.engine.batch import BatchFile, batch
+from napari_deeper.engine.batch import batch
+from napari_deeper.engine.batch_task import BatchFile
 from napari_deeper.engine.watch import watch_folder
 from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 

@@ -60,15 +60,15 @@ from napari_deeper.cli.report import (
 from napari_deeper.cli.training import TRAIN_FILES, TRAIN_HELP, run_train
 from napari_deeper.cli.unmixing import UNMIX_FILES, UNMIX_HELP, run_unmix
 from napari_deeper.engine.compare_settings import CompareParams
-from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.denoise_files import denoise_file
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.figure import FigureParams
 from napari_deeper.engine.fit_check import check_fit
 from napari_deeper.engine.heatmap import HeatmapParams
 from napari_deeper.engine.large_files import input_of, sample_of
-from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.super_resolve_files import super_resolve_file
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.engine.unmix_settings import UnmixParams
 from napari_deeper.io.read import read
 from napari_deeper.io.write import check_output, write

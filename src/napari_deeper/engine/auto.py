@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_deeper.engine import network as run
 from napari_deeper.engine import trust
-from napari_deeper.engine.denoise import MIN_SIDE, Denoised, DenoiseParams
+from napari_deeper.engine.denoise_params import MIN_SIDE, Denoised, DenoiseParams
 from napari_deeper.engine.eigenimages import EigenimageCleaner, has_space, open_cleaner
 from napari_deeper.engine.mixture import network_share
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk

@@ -4,78 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from napari_deeper.engine.batch_files import digest, make_folder, places
-from napari_deeper.engine.batch_manifest import claim, finish, known
+from napari_deeper.engine.batch_manifest import claim, finish
+from napari_deeper.engine.batch_task import BatchFile, Task, run_task
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.engine.workflow import Workflow, as_workflow
-from napari_deeper.engine.workflow_files import run_workflow_file
-from napari_deeper.models.kept import keeping
 from napari_deeper.models.user_models import resolve
 from napari_deeper.processing.threads import n_threads
 from napari_deeper.spectra.errors import (
-    Cancelled,
     DeeperError,
     FileError,
-    NoTableError,
     ParameterError,
     in_words,
 )
 from napari_deeper.spectra.progress import Progress
-
-
-@dataclass(frozen=True)
-class BatchFile:
-    """What became of one cube.
-
-    Parameters
-    ----------
-    source, target
-        The input and the result.
-    outcome
-        ``"done"``, ``"skipped"`` (it was there, made in this way from this input), ``"no cube"`` (a text
-        without a table) or ``"failed"``.
-    text
-        What was found, or why it failed.
-    """
-
-    source: Path
-    target: Path
-    outcome: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """One cube that is to be made.
-
-    Parameters
-    ----------
-    number
-        Which of all the cubes it is, from 0.
-    source, target
-        The input and the result.
-    workflow
-        What is done.
-    record
-        What the manifest says of the result.
-    overwrite
-        Replace a result that is there.
-    reading
-        Keywords of `napari_deeper.read`.
-    """
-
-    number: int
-    source: Path
-    target: Path
-    workflow: Workflow
-    record: Mapping[str, Any]
-    overwrite: bool
-    reading: Mapping[str, Any]
 
 
 def batch(
@@ -221,44 +167,6 @@ def one_by_one(
         part = progress.part(task.number / n_cubes, (task.number + 1) / n_cubes)
         part.update(0.0, task.source.name)
         yield task, run_task(task, networks, part)
-
-
-def run_task(task: Task, networks: dict[Any, Any], progress: Progress | None = None) -> BatchFile:
-    """Make one cube; failures are told, not raised.
-
-    Parameters
-    ----------
-    task
-        The cube.
-    networks
-        Where networks are kept between cubes.
-    progress
-        Gets reports, and may cancel.
-    """
-    try:
-        with keeping(networks):
-            text, outcome = " ".join(_make(task, progress)), "done"
-    except NoTableError as error:
-        text, outcome = in_words(error), "no cube"
-    except Cancelled:
-        raise
-    except Exception as error:  # one cube's fault, of whatever kind, must not stop the others
-        text, outcome = in_words(error), "failed"
-        if not task.overwrite and task.target.exists() and known(task.target) == task.record:
-            # by another run meanwhile, or by a worker that died before it could tell
-            text, outcome = "made in this way from this input meanwhile", "done"
-    return BatchFile(task.source, task.target, outcome, text)
-
-
-def _make(task: Task, progress: Progress | None) -> Sequence[str]:
-    return run_workflow_file(
-        task.source,
-        task.target,
-        task.workflow,
-        overwrite=task.overwrite,
-        reading=task.reading,
-        progress=progress,
-    )
 
 
 def _unnamed(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from napari_deeper.engine.batch import BatchFile, Task, run_task
+from napari_deeper.engine.batch_task import BatchFile, Task, run_task
 from napari_deeper.engine.dask_client import Patience, connected
 from napari_deeper.spectra.errors import in_words
 from napari_deeper.spectra.progress import Progress

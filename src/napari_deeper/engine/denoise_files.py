@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_deeper.engine.denoise import DenoiseParams, check_denoise, denoise
+from napari_deeper.engine.denoise import check_denoise, denoise
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.denoise_survey import denoise_window, survey_of
 from napari_deeper.engine.window_run import (
     Ran,

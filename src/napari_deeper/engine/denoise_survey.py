@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from napari_deeper.engine.denoise import DenoiseParams, denoise
+from napari_deeper.engine.denoise import denoise
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.large_files import sample_of
 from napari_deeper.engine.tile_passes import Arrays, Parts, TilePasses
 from napari_deeper.engine.work_folder import WorkFolder

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, maximum_filter1d, uniform_filter1d
 
 from napari_deeper.engine.fine_images import MIN_SIDE, ImageSuperResolver, open_image_super_resolver
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.engine.trial import Mixture, choose_mixture
 from napari_deeper.processing import low_rank, shot_noise
 from napari_deeper.processing.interpolation import upsample, upsample_some

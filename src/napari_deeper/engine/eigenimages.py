@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from napari_deeper.engine.denoise import MIN_SIDE
+from napari_deeper.engine.denoise_params import MIN_SIDE
 from napari_deeper.engine.device import DeviceChoice, run_within_memory
 from napari_deeper.engine.precision import ready
 from napari_deeper.models.checkpoint import load, shipped

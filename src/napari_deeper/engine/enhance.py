@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
-from napari_deeper.engine import denoise as denoising
-from napari_deeper.engine import super_resolve as super_resolving
-from napari_deeper.engine.denoise import DenoiseParams, denoise
-from napari_deeper.engine.super_resolve import SuperResolveParams, super_resolve
+from napari_deeper.engine.denoise import check_denoise, denoise
+from napari_deeper.engine.denoise_params import METHODS as DENOISERS
+from napari_deeper.engine.denoise_params import DenoiseParams
+from napari_deeper.engine.super_resolve import check_super_resolve, super_resolve
+from napari_deeper.engine.super_resolve_params import METHODS as SUPER_RESOLVERS
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.processing.shot_noise import remembering
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError
 from napari_deeper.spectra.progress import Progress
 
-DENOISE_COMPARATORS = tuple(name for name in denoising.METHODS if name != "auto")
-SUPER_RESOLVE_COMPARATORS = tuple(name for name in super_resolving.METHODS if name != "auto")
+DENOISE_COMPARATORS = tuple(name for name in DENOISERS if name != "auto")
+SUPER_RESOLVE_COMPARATORS = tuple(name for name in SUPER_RESOLVERS if name != "auto")
 
 
 def enhance(
@@ -57,9 +59,9 @@ def enhance(
     progress = progress or Progress()
     _check(denoise_params, super_resolve_params, comparators)
     if denoise_params:
-        denoising.check_denoise(cube, denoise_params)
+        check_denoise(cube, denoise_params)
     if super_resolve_params:
-        super_resolving.check_super_resolve(super_resolve_params)
+        check_super_resolve(super_resolve_params)
     n_runs = (denoise_params is not None) + (super_resolve_params is not None) + len(comparators)
     results: list[RamanCube] = []
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_deeper.engine.denoise import DenoiseParams
 from napari_deeper.engine.denoise_files import denoise_file
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.enhance import is_joint
-from napari_deeper.engine.super_resolve import SuperResolveParams
 from napari_deeper.engine.super_resolve_files import super_resolve_file
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.io.zarr_levels import open_levels
 from napari_deeper.spectra.params import to_json
 from napari_deeper.spectra.progress import Progress

@@ -9,9 +9,11 @@ import numpy as np
 
 from napari_deeper.engine.cards import CardSummary, is_of_images, read_card
 from napari_deeper.engine.coverage import cover
-from napari_deeper.engine.denoise import MIN_SIDE, DenoiseParams, check_denoise
+from napari_deeper.engine.denoise import check_denoise
+from napari_deeper.engine.denoise_params import MIN_SIDE, DenoiseParams
 from napari_deeper.engine.precision import has_fast_bf16
-from napari_deeper.engine.super_resolve import SuperResolveParams, check_super_resolve
+from napari_deeper.engine.super_resolve import check_super_resolve
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.processing import resample
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.axis import describe

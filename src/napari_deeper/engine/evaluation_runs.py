@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine import denoise as denoising
-from napari_deeper.engine import super_resolve as super_resolving
-from napari_deeper.engine.denoise import DenoiseParams, denoise
-from napari_deeper.engine.super_resolve import INTERPOLATIONS, SuperResolveParams, super_resolve
+from napari_deeper.engine import denoise_params, super_resolve_params
+from napari_deeper.engine.denoise import denoise
+from napari_deeper.engine.denoise_params import DenoiseParams
+from napari_deeper.engine.super_resolve import super_resolve
+from napari_deeper.engine.super_resolve_params import INTERPOLATIONS, SuperResolveParams
 from napari_deeper.processing import tuned
 from napari_deeper.processing.interpolation import skip_sample, upsample
 from napari_deeper.processing.kriging import krige
@@ -227,14 +228,14 @@ def _split(name: str, task: Task) -> tuple[str, str]:
     """Return which denoiser and which super-resolver a name stands for; empty for none."""
     first, _, second = name.partition("+")
     if task.scale == 1:
-        _require(first if not second else name, denoising.METHODS, "denoising")
+        _require(first if not second else name, denoise_params.METHODS, "denoising")
         return first, ""
     if not second:
         # As in Enhance, auto takes the noise off while it super-resolves.
         first, second = "", first
     if first:
-        _require(first, denoising.METHODS, "the denoising part")
-    _require(second, super_resolving.METHODS, "super-resolution")
+        _require(first, denoise_params.METHODS, "the denoising part")
+    _require(second, super_resolve_params.METHODS, "super-resolution")
     return first, second
 
 

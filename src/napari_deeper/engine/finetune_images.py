@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_deeper.engine.auto import MIN_PHOTONS_FOR_IMAGES, without_spikes
-from napari_deeper.engine.denoise import MIN_SIDE
+from napari_deeper.engine.denoise_params import MIN_SIDE
 from napari_deeper.engine.eigenimages import as_images, has_space
 from napari_deeper.processing.low_rank import SmoothFit
 from napari_deeper.spectra.axis import Axis

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from napari_deeper.engine.batch import BatchFile, batch
+from napari_deeper.engine.batch import batch
+from napari_deeper.engine.batch_task import BatchFile
 from napari_deeper.engine.prepare import as_recipe
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.spectra.progress import Progress

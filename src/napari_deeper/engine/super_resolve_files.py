@@ -9,12 +9,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.super_resolve import (
-    SuperResolveParams,
-    check_super_resolve,
-    place_of,
-    super_resolve,
-)
+from napari_deeper.engine.super_resolve import check_super_resolve, place_of, super_resolve
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.engine.window_run import (
     Ran,
     RunsWindows,

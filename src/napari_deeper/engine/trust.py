@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_deeper.engine.denoise import Denoised
+from napari_deeper.engine.denoise_params import Denoised
 from napari_deeper.engine.shrinkage import Shrinkage, Shrunk
 from napari_deeper.processing import lost_bands, residual, shot_noise
 from napari_deeper.processing.lost_bands import Found, NoiseTail

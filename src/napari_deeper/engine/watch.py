@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from napari_deeper.engine.batch import BatchFile, Run, note, run_task
+from napari_deeper.engine.batch import Run, note
 from napari_deeper.engine.batch_files import (
     check_apart,
     check_format,
@@ -16,6 +16,7 @@ from napari_deeper.engine.batch_files import (
     find_cubes,
     make_folder,
 )
+from napari_deeper.engine.batch_task import BatchFile, run_task
 from napari_deeper.engine.recipe import Recipe
 from napari_deeper.engine.workflow import Workflow, as_workflow
 from napari_deeper.io.read import read, stem_of

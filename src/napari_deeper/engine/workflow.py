@@ -9,12 +9,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.enhance import enhance, is_joint
 from napari_deeper.engine.prepare import prepare
 from napari_deeper.engine.recipe import FORMAT as RECIPE_FORMAT
 from napari_deeper.engine.recipe import PRESETS, Recipe, read_record, write_record
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.spectra import params as settings_of
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import ParameterError

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_deeper.engine.denoise import MIN_SIDE
+from napari_deeper.engine.denoise_params import MIN_SIDE
 from napari_deeper.engine.finetune_job import FinetuneJob, PairFiles, write_job
 from napari_deeper.io.patches import read_patches, write_patches
 from napari_deeper.io.write import write

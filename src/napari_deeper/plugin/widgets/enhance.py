@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.enhance import enhance
 from napari_deeper.engine.enhance_files import Made, enhance_file, enhanced_name
 from napari_deeper.engine.estimate import plan

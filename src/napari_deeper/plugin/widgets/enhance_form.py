@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.enhance import DENOISE_COMPARATORS, SUPER_RESOLVE_COMPARATORS
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.plugin.widgets.form import ParamsForm, restore
 from napari_deeper.plugin.widgets.weights_box import WeightsBox
 from napari_deeper.spectra.params import options, to_json

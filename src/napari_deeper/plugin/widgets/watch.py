@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_deeper.engine.batch import BatchFile
+from napari_deeper.engine.batch_task import BatchFile
 from napari_deeper.engine.watch import watch_folder
 from napari_deeper.engine.workflow import WORKFLOWS, as_workflow
 from napari_deeper.io.read import read

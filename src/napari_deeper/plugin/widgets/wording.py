@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from napari_deeper.engine.compare_scores import CubeComparison
-from napari_deeper.engine.denoise import DenoiseParams
+from napari_deeper.engine.denoise_params import DenoiseParams
 from napari_deeper.engine.evaluate import EvaluateParams
 from napari_deeper.engine.scores import Evaluation
-from napari_deeper.engine.super_resolve import SuperResolveParams
+from napari_deeper.engine.super_resolve_params import SuperResolveParams
 from napari_deeper.spectra.axis import describe
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError

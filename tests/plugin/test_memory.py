@@ -241,6 +241,6 @@ def test_memory_comes_back_when_layers_are_removed(make_napari_viewer, qtbot):
 
     resident()  # what is loaded once stays
     levels = [resident() for _ in range(3)]
-    # What is kept is kept each time; the heap of a process of many tests may grow once. The cube, the result and its
-    # uncertainty would be three times as much, and napari itself leaves some MB for each layer.
+    # What is kept is kept each time; the heap of a process of many tests may grow once. The cube and the result would
+    # be twice as much, and napari itself leaves some MB for each layer.
     assert np.diff(levels).min() < n_bytes

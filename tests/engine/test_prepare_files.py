@@ -139,7 +139,8 @@ def test_a_run_that_was_stopped_goes_on(raw, tmp_path, monkeypatch, stop_at):
     told = nd.prepare_file(source, target, recipe)
     # what was under way when the run was stopped is made again, and one pixel looked at by each step
     assert len(reads) < n_straight + 2 * len(recipe.steps) + 24
-    assert len(reads) - n_first < n_straight or stop_at == 0.1
+    # stopped in the first survey, it has nothing to go on with
+    assert len(reads) - n_first < n_straight + (stop_at == 0.1)
 
     straight, made = nd.read(tmp_path / "straight.zarr"), nd.read(target)
     np.testing.assert_array_equal(made.intensity, straight.intensity)

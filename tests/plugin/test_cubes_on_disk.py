@@ -423,6 +423,19 @@ class TestWork:
         qtbot.waitUntil(lambda: not prepare.running, timeout=60_000)
         assert prepare.failure == "" and store.with_name("map-prepared.zarr").is_dir()
 
+    def test_a_prepared_store_is_shown_on_its_own_scale(self, store, viewer, qtbot):
+        source = opened(viewer, store, qtbot)
+        viewer.dims.set_current_step(0, 3)
+        prepare = dock(viewer, "Prepare")
+        prepare.show_recipe(nd.Recipe((nd.Normalize("cube-maximum"),)))
+        qtbot.waitUntil(lambda: prepare.foot.run_button.isEnabled())
+        prepare.run()
+        qtbot.waitUntil(lambda: not prepare.running, timeout=60_000)
+        made = viewer.layers[-1]
+        assert made is not source
+        assert 0 < made.contrast_limits[1] <= 1 < source.contrast_limits[1]
+        assert viewer.dims.current_step[0] == 3
+
     def test_components_are_found_in_the_file(self, store, cube, viewer, qtbot):
         layer = opened(viewer, store, qtbot)
         components = dock(viewer, "Components")

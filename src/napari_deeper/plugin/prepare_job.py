@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from napari_deeper.engine.prepare import prepare
 from napari_deeper.engine.prepare_run import in_use
 from napari_deeper.engine.recipe import Recipe, kind_of
 from napari_deeper.plugin.canvas import show_wavenumber
-from napari_deeper.plugin.layers import add_cube, channel_at_slider, wavenumbers
+from napari_deeper.plugin.layers import add_cube, add_stored, channel_at_slider, wavenumbers
 from napari_deeper.spectra.cube import RamanCube
 from napari_deeper.spectra.errors import Cancelled, DeeperError
 from napari_deeper.spectra.progress import Progress
@@ -58,12 +59,19 @@ def prepare_each(
     return done, notes
 
 
-def add_prepared(viewer: Any, source: Any, cube: RamanCube) -> Any:
-    """Add a result on top, in the colors of its source and at the wavenumber that was shown; return its layer."""
+def add_prepared(viewer: Any, source: Any, result: RamanCube | Path) -> Any:
+    """Add a result on top, in the colors of its source and at the wavenumber that was shown; return its layer.
+
+    Its contrast is its own, since preparing changes the scale. A path is that of a store, where the result stays.
+    """
+
+    def add() -> Any:
+        return add_stored(viewer, result) if isinstance(result, Path) else add_cube(viewer, result)
+
     if source not in viewer.layers:
-        return add_cube(viewer, cube)
+        return add()
     shown = float(wavenumbers(source)[channel_at_slider(source, viewer)])
-    layer = add_cube(viewer, cube)
+    layer = add()
     layer.colormap = source.colormap
     viewer.layers.selection.active = layer
     show_wavenumber(viewer, shown)

@@ -15,7 +15,6 @@ from napari_deeper.engine.recipe import Recipe
 from napari_deeper.io.write import check_output
 from napari_deeper.plugin.jobs import JobRunner, Pieces
 from napari_deeper.plugin.layers import (
-    add_stored,
     cube_from_layer,
     cube_layers,
     is_stored,
@@ -333,7 +332,7 @@ class PrepareWidget(DockPage):
         self, prepared: Prepared | FilePrepared | None, error: Exception | None
     ) -> Pieces | None:
         if isinstance(prepared, FilePrepared):
-            added = add_stored(self._viewer, prepared.path, like=prepared.source)
+            added = add_prepared(self._viewer, prepared.source, prepared.path)
             self.cube.keep(prepared.source)
             told = f"Wrote {prepared.path} and opened it as '{added.name}'."
             self.foot.show_end("\n".join([told, *prepared.notes]), done=True)
